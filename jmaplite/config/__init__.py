@@ -1,0 +1,8 @@
+"""TOML becomes frozen values: every option is declared once, in `table`."""
+
+from jmaplite.config.kinds import UNLIMITED, Address, Rate
+from jmaplite.config.load import load, parse
+from jmaplite.config.mistakes import ConfigError, Mistake
+from jmaplite.config.table import Config
+
+__all__ = ["UNLIMITED", "Address", "Config", "ConfigError", "Mistake", "Rate", "load", "parse"]

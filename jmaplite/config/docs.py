@@ -1,0 +1,70 @@
+"""docs/config.md, written from the table of options: `python -m jmaplite.config.docs docs/config.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jmaplite.config.sections import Option, options, section_name
+from jmaplite.config.walk import sections
+
+_HEAD = """\
+# Configuration
+
+<!-- Written by `python -m jmaplite.config.docs docs/config.md` from jmaplite/config/table.py. -->
+
+One TOML file says everything: `jmaplite serve config.toml`. `jmaplite check-config config.toml` shows every
+mistake in it at once, a line `FILE:LINE: key: message` for each, on standard output; it ends with 1 then, and
+with 0 and `OK` when there is none. The other commands show the same lines on standard error.
+
+## Values
+
+- **size**: octets, as a number or with a unit: `"50MB"` is 50 × 10⁶, `"50M"` and `"50MiB"` are 50 × 2²⁰
+  (k, M, G and T).
+- **duration**: a number and `ms`, `s`, `m`, `h` or `d`, as in `"30d"`.
+- **rate**: times in a duration, as in `"1000/1m"`; `false` is without limit.
+- **list**: one value that stands alone is a list of one.
+- **path**, **file**: relative to the directory of the configuration file.
+- In every text, `%{env:NAME}%` stands for an environment variable and `%{file:PATH}%` for a file's text,
+  without the end of its last line.
+
+`<id>` in a name stands for a name of your choice, `[[...]]` for a table that may be repeated. Where an option
+has other names, they mean the same, and only one of them may be used.
+"""
+
+
+def render() -> str:
+    """The whole page, in Markdown."""
+    return _HEAD + "".join(_section(declared) for declared in sorted(sections(), key=section_name))
+
+
+def _section(declared: type[Any]) -> str:
+    name = section_name(declared)
+    title = f"[[{name.removesuffix('[]')}]]" if name.endswith("[]") else f"[{name}]"
+    about = (declared.__doc__ or "").strip()
+    return "\n".join(["", f"## `{title}`", "", about, "", *_table(options(declared)), ""])
+
+
+def _table(listed: Iterable[Option]) -> Iterator[str]:
+    yield "| option | kind | default | meaning |"
+    yield "|---|---|---|---|"
+    for one in listed:
+        name = f"`{one.name.replace('[]', '')}`"
+        others = "".join(f" Also `{alias.replace('[]', '')}`." for alias in one.aliases)
+        yield f"| {name} | {one.kind.name} | {_default(one)} | {one.doc}{others} |"
+
+
+def _default(one: Option) -> str:
+    match one.default:
+        case None:
+            return "required"
+        case '""' | "[]":
+            return ""
+        case shown:
+            return f"`{shown}`"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render(), encoding="utf-8")

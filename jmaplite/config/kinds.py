@@ -1,0 +1,381 @@
+"""The kinds of values that options take: what each expects, and how it becomes a plain value."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+UNLIMITED = 2**53 - 1
+"""What `false` means where an option may be switched off: the highest UnsignedInt (RFC 8620 §1.3)."""
+
+
+class Wrong(Exception):
+    """A value that an option cannot take. The message is why; if empty, the kind says what it expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What an option expects, in words, and how it is read.
+
+    `parse` makes a TOML value plain, or raises Wrong. `from_text` makes a TOML value of a text that came
+    from the environment or a file. With `element`, the value is a list of that kind, and one alone stands for
+    a list of one. With `keeps_file`, `%{file:PATH}%` stands for the path and not for the file's contents.
+    """
+
+    name: str
+    expects: str
+    parse: Callable[[Any], T]
+    from_text: Callable[[str], object] = str
+    element: Kind[Any] | None = None
+    keeps_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener is bound: a host name or IP address without brackets, and a port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many times in so many seconds; `count` 0 means without limit."""
+
+    count: int
+    seconds: float
+
+
+def quoted(text: str, longest: int = 60) -> str:
+    """A text as a message may show it: in quotes, on one line, without control characters, not endless."""
+    if len(text) > longest:
+        text = text[: longest - 3] + "..."
+    inside = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return f"'{inside}'"
+
+
+def found(value: object) -> str:
+    """What stands where something else was expected, in words."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return quoted(value)
+        case int():
+            digits = f"{value:#x}" if abs(value) > 10**30 else str(value)
+            return f"the number {digits if len(digits) <= 40 else digits[:37] + '...'}"
+        case float():
+            return f"the number {value}"
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "a table"
+        case _:
+            return f"the {type(value).__name__} {value}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Wrong
+    return value
+
+
+def _line(value: object) -> str:
+    text = _text(value)
+    if not text.strip():
+        raise Wrong("is empty")
+    if not text.isprintable():
+        raise Wrong(f"control characters are not allowed in {quoted(text)}")
+    return text
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Wrong
+    if not 0 <= value <= UNLIMITED:
+        raise Wrong(f"{found(value)} is out of range (0 to 2^53-1)")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong
+    return value
+
+
+_UNITS = {
+    "": 1, "b": 1,
+    "k": 2**10, "kb": 10**3, "kib": 2**10,
+    "m": 2**20, "mb": 10**6, "mib": 2**20,
+    "g": 2**30, "gb": 10**9, "gib": 2**30,
+    "t": 2**40, "tb": 10**12, "tib": 2**40,
+}  # fmt: skip
+_SIZE = re.compile(r"(\d{1,16})\s*([A-Za-z]*)", re.ASCII)
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        unit = _UNITS.get(match[2].lower()) if match else None
+        if match is None or unit is None:
+            raise Wrong
+        value = int(match[1]) * unit
+    return _integer(value)
+
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)", re.ASCII)
+
+
+def _duration(value: object) -> float:
+    match = _DURATION.fullmatch(_text(value).strip())
+    if match is None:
+        raise Wrong
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _seconds(value: object) -> int:
+    seconds = _duration(value)
+    if seconds % 1:
+        raise Wrong(f"{found(value)} is not a whole number of seconds")
+    return int(seconds)
+
+
+def _rate(value: object) -> Rate:
+    if value is False:
+        return Rate(0, 1)
+    count, slash, period = _text(value).partition("/")
+    if not slash or not re.fullmatch(r"[1-9]\d{0,11}", count.strip(), re.ASCII):
+        raise Wrong
+    seconds = _duration(period)
+    if not seconds:
+        raise Wrong("the period of a rate cannot be 0")
+    return Rate(int(count), seconds)
+
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_OWN_FIELDS = {
+    "connection", "content-encoding", "content-length", "content-type", "keep-alive", "te", "trailer",
+    "transfer-encoding", "upgrade",
+}  # fmt: skip
+
+
+def _header(value: object) -> tuple[str, str]:
+    text = _text(value)
+    name, colon, content = text.partition(":")
+    content = content.strip(" \t")
+    if not colon:
+        raise Wrong
+    if not _TOKEN.fullmatch(name):
+        raise Wrong(f"{quoted(name)} is not a header name")
+    if not all(c == "\t" or (c.isascii() and c.isprintable()) for c in content):
+        raise Wrong(
+            f"header {name}: control characters and characters outside ASCII are not allowed in its value"
+        )
+    if name.lower() in _OWN_FIELDS:
+        raise Wrong(f"header {name} is set by the server itself")
+    return name, content
+
+
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
+
+
+def _host(text: str) -> str | None:
+    """A host without brackets, or None if it is none."""
+    try:
+        if text.startswith("[") and text.endswith("]"):
+            return str(ipaddress.IPv6Address(text[1:-1]))
+        if re.fullmatch(r"[\d.]+", text, re.ASCII):
+            return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        return None
+    return text if _HOST.fullmatch(text) else None
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise Wrong
+    if int(text) > 65535:
+        raise Wrong(f"port {int(text)} is out of range (0 to 65535)")
+    return int(text)
+
+
+def _address(value: object) -> Address:
+    name, _, port = _text(value).strip().rpartition(":")
+    host = _host(name)
+    if host is None:
+        raise Wrong
+    return Address(host, _port(port))
+
+
+def _host_name(value: object) -> str:
+    host = _host(_text(value).strip())
+    if host is None:
+        raise Wrong
+    return host
+
+
+def _url(value: object) -> str:
+    text = _text(value).strip()
+    scheme, separator, rest = text.rpartition("://")
+    if separator and scheme.lower() not in ("http", "https"):
+        raise Wrong(f"scheme {quoted(scheme)} is not served (use https or http)")
+    rest = rest.removesuffix("/")
+    if re.search(r"[/?#]", rest):
+        raise Wrong(f"{quoted(text)} has a path: only scheme, host and port can be chosen")
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", rest)
+    if match is None or _host(match[1]) is None or (match[2] is not None and not _port(match[2])):
+        raise Wrong
+    return scheme.lower() + separator + rest.lower()
+
+
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(_text(value).strip(), strict=False)
+    except ValueError:
+        raise Wrong from None
+
+
+def _path(value: object) -> Path:
+    text = _text(value)
+    if not text or "\0" in text:
+        raise Wrong
+    return Path(text)
+
+
+_FILE = re.compile(r"%\{file:([^}]*)\}%")
+
+
+def _file(value: object) -> Path:
+    text = _text(value).strip()
+    match = _FILE.fullmatch(text)
+    return _path(match[1] if match else text.removeprefix("file://"))
+
+
+def _email(value: object) -> str:
+    text = _text(value)
+    local, at, domain = text.rpartition("@")
+    if not at or not local or not domain or len(text) > 320 or not text.isprintable():
+        raise Wrong
+    if re.search(r'[\s<>(),;:\\"@\[\]]', domain) or re.search(r'[\s<>(),;:\\"@\[\]]', local):
+        raise Wrong
+    return text
+
+
+def _login(value: object) -> str:
+    text = _line(value)
+    if ":" in text:
+        raise Wrong(f"{quoted(text)} has a colon, which a log-in name cannot have (RFC 7617 §2)")
+    if text != text.strip():
+        raise Wrong(f"{quoted(text)} begins or ends with a space")
+    return text
+
+
+_ARGON2 = re.compile(
+    r"\$argon2(id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,5},p=\d{1,5}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
+)
+_SCHEME = re.compile(
+    r"\$[a-z0-9-]{1,20}\$|\$argon2|\{(?:S?SHA\d*|S?MD5|CRYPT|PBKDF2[\w-]*|ARGON2\w*|PLAIN|CLEAR\w*)\}", re.I
+)
+
+
+def _secret(value: object) -> str:
+    text = _text(value)
+    if not text:
+        raise Wrong("is empty: nobody could log in, or everybody")
+    scheme = _SCHEME.match(text)
+    if text.startswith("$argon2"):
+        if not _ARGON2.fullmatch(text):
+            raise Wrong("is not a whole argon2 hash ($argon2id$v=19$m=...,t=...,p=...$SALT$HASH)")
+    elif scheme:
+        raise Wrong(
+            f"hashes of the kind {scheme[0]} are not supported: use an argon2 hash or a plain password"
+        )
+    return text
+
+
+def _token(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"(?:[^\x00-\x1f\x7f]{1,200}:)?sha256:[0-9A-Fa-f]{64}", text):
+        raise Wrong
+    return text
+
+
+def _number_or_text(text: str) -> object:
+    return int(text) if re.fullmatch(r"\d{1,17}", text.strip(), re.ASCII) else text
+
+
+def _boolean_or_text(text: str) -> object:
+    return {"true": True, "false": False}.get(text.strip().lower(), text)
+
+
+STRING = Kind("string", "a string", _text)
+LINE = Kind("string", "a string of one line", _line)
+BOOLEAN = Kind("boolean", "true or false", _boolean, _boolean_or_text)
+SIZE = Kind("size", 'a size such as 50000000, "50MB" or "1G"', _size, _number_or_text)
+DURATION = Kind("duration", 'a duration such as "500ms", "30s", "5m", "1h" or "30d"', _duration)
+SECONDS = Kind("duration", 'a duration such as "30s", "5m", "1h" or "30d"', _seconds)
+RATE = Kind("rate", 'a rate such as "1000/1m", or false', _rate, _boolean_or_text)
+HEADER = Kind("header", 'a header line "Name: value"', _header)
+ADDRESS = Kind("address", 'an address and port such as "127.0.0.1:8080" or "[::]:443"', _address)
+HOST = Kind("host", "a host name or an IP address", _host_name)
+URL = Kind("url", 'scheme, host and port such as "https://mail.example.org", or host alone', _url)
+NETWORK = Kind("network", 'a network such as "10.0.0.0/8" or an IP address', _network)
+PATH = Kind("path", "a path", _path)
+FILE = Kind("file", 'a path, "file://PATH" or "%{file:PATH}%"', _file, keeps_file=True)
+EMAIL = Kind("e-mail address", 'an e-mail address such as "jane@example.org"', _email)
+LOGIN = Kind("string", "a name to log in with", _login)
+SECRET = Kind("password", "a password or an argon2 hash", _secret)
+TOKEN = Kind("token", '"sha256:HEX" or "TOKEN NAME:sha256:HEX", with 64 hexadecimal digits', _token)
+
+
+def many(element: Kind[T]) -> Kind[tuple[T, ...]]:
+    """A list of a kind; one value that stands alone is a list of one."""
+    return Kind(f"list of {element.name}", f"a list; each {element.expects}", tuple, element=element)
+
+
+def choice(*names: str) -> Kind[str]:
+    """One of some words."""
+
+    def parse(value: object) -> str:
+        if _text(value) not in names:
+            raise Wrong
+        return str(value)
+
+    words = " or ".join(f'"{name}"' for name in names)
+    return Kind(words, words, parse)
+
+
+def at_least(least: int) -> Kind[int]:
+    """A whole number that is not too small."""
+
+    def parse(value: object) -> int:
+        number = _integer(value)
+        if number < least:
+            raise Wrong(f"{found(value)} is too small: at least {least}")
+        return number
+
+    return Kind("integer", f"a whole number, at least {least}", parse, _number_or_text)
+
+
+def or_false(kind: Kind[int]) -> Kind[int]:
+    """A number that `false` makes endless: UNLIMITED is then its value."""
+
+    def parse(value: object) -> int:
+        return UNLIMITED if value is False else kind.parse(value)
+
+    def from_text(text: str) -> object:
+        return False if text.strip().lower() == "false" else kind.from_text(text)
+
+    return Kind(f"{kind.name} or false", f"{kind.expects}, or false", parse, from_text)

@@ -1,0 +1,102 @@
+"""A TOML file becomes a Config, or a list of every mistake in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jmaplite.config.checks import check
+from jmaplite.config.lines import index
+from jmaplite.config.mistakes import ConfigError, Mistake
+from jmaplite.config.sections import options, row_fields, section_name
+from jmaplite.config.settings import Settings
+from jmaplite.config.table import REPEATED, SINGLE, Config
+from jmaplite.config.walk import walk
+
+
+def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration file, with `environ` for `%{env:NAME}%`. Raises ConfigError with every mistake."""
+    try:
+        octets = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(str(path), [Mistake(0, "", f"cannot be read: {error.strerror}")]) from None
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), [Mistake(line, "", "is not UTF-8")]) from None
+    return parse(text, path, environ=environ)
+
+
+def parse(text: str, path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration that `path` holds, or would hold: it is what relative paths begin from.
+
+    Raises ConfigError with every mistake.
+    """
+    mistakes: list[Mistake] = []
+    try:
+        document = tomllib.loads(text)
+        lines = index(text)
+        settings = Settings(
+            Path(path).absolute(), lines, os.environ if environ is None else environ, mistakes
+        )
+        walk(document, settings)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), [_syntax(text, str(error))]) from None
+    except RecursionError:
+        raise ConfigError(str(path), [Mistake(1, "", "lists and tables are nested too deeply")]) from None
+    except ValueError as error:
+        raise ConfigError(str(path), [Mistake(1, "", f"a value cannot be read: {error}")]) from None
+    config = _config(settings)
+    check(settings)
+    if mistakes:
+        raise ConfigError(str(path), mistakes)
+    assert config is not None
+    return config
+
+
+def _syntax(text: str, message: str) -> Mistake:
+    """What tomllib complains of, with its place apart: `Invalid value (at line 3, column 5)`."""
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.S)
+    if match is None:
+        return Mistake(1, "", message)
+    line = int(match[2]) if match[2] else text.rstrip().count("\n") + 1
+    return Mistake(line, "", match[1][:1].lower() + match[1][1:])
+
+
+def _config(settings: Settings) -> Config | None:
+    """All sections put together, or None when something is missing or wrong."""
+    made: dict[str, Any] = {field: _section(settings, declared, ()) for field, declared in SINGLE.items()}
+    for field, declared in REPEATED.items():
+        made[field] = _repeated(settings, declared, ())
+    return None if settings.mistakes else Config(path=settings.path, **made)
+
+
+def _repeated(settings: Settings, declared: type, names: tuple[str | int, ...]) -> tuple[Any, ...]:
+    return tuple(
+        _section(settings, declared, inner)
+        for inner in settings.instances(section_name(declared))
+        if inner[: len(names)] == names
+    )
+
+
+def _section(settings: Settings, declared: type, names: tuple[str | int, ...]) -> Any:
+    """One section made of its settings, noting what is missing; None when anything is wrong."""
+    values: dict[str, Any] = {}
+    for one in options(declared):
+        setting = settings.get(one.name, names)
+        if setting is not None:
+            values[one.field] = setting.value
+        elif isinstance(one.value, Path):
+            values[one.field] = settings.path.parent / one.value
+        elif one.default is None and not settings.was_wrong(one.name, names):
+            settings.missing(one, names)
+    for field, row in row_fields(declared).items():
+        values[field] = _repeated(settings, row, names)
+    if "id" in declared.__dataclass_fields__:  # type: ignore[attr-defined]
+        values["id"] = names[-1]
+    return None if settings.mistakes else declared(**values)

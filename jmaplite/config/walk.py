@@ -1,0 +1,116 @@
+"""Goes through a TOML document and hands each value to the option it belongs to; the rest are mistakes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from jmaplite.config.kinds import found, quoted
+from jmaplite.config.lines import Path
+from jmaplite.config.sections import Option, options, row_fields, section_name
+from jmaplite.config.settings import Names, Settings
+from jmaplite.config.table import REPEATED, SINGLE
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the tree of all names. `section` is what repeats here; `any` is what an `<id>` leads to."""
+
+    children: dict[str, _Node] = field(default_factory=dict)
+    any: _Node | None = None
+    rows: _Node | None = None
+    option: Option | None = None
+    section: str | None = None
+
+
+def sections() -> Iterator[type[Any]]:
+    """Every section, those of rows behind the one they stand in."""
+    for declared in (*SINGLE.values(), *REPEATED.values()):
+        yield declared
+        yield from row_fields(declared).values()
+
+
+@cache
+def _tree() -> _Node:
+    root = _Node()
+    for declared in sections():
+        name = section_name(declared)
+        if name.endswith(("<id>", "[]")):
+            _node(root, name).section = name
+        for option in options(declared):
+            for one in (option.name, *option.aliases):
+                _node(root, one).option = option
+    return root
+
+
+def _node(root: _Node, name: str) -> _Node:
+    """The place of a dotted name, made if need be."""
+    node = root
+    for part in name.split("."):
+        if part == "<id>":
+            node.any = node = node.any or _Node()
+        else:
+            node = node.children.setdefault(part.removesuffix("[]"), _Node())
+        if part.endswith("[]"):
+            node.rows = node = node.rows or _Node()
+    return node
+
+
+def walk(document: dict[str, Any], settings: Settings) -> None:
+    """Settle every value of a document. Raises RecursionError when it is nested too deeply."""
+    _table(_tree(), document, (), (), settings)
+
+
+def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, settings: Settings) -> None:
+    if node.section is not None:
+        settings.enter(node.section, names, path)
+    for key, value in table.items():
+        inner = (*path, key)
+        child = node.children.get(key)
+        if child is not None:
+            _value(child, value, inner, names, settings)
+        elif node.any is not None:
+            _value(node.any, value, inner, (*names, key), settings)
+        else:
+            settings.wrong(inner, "unknown key" + _suggestion(node, key))
+
+
+def _value(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+    if node.option is not None:
+        settings.put(node.option, names, path, value)
+    elif node.rows is not None:
+        _rows(node.rows, value, path, names, settings)
+    elif isinstance(value, dict):
+        _table(node, value, path, names, settings)
+    else:
+        settings.wrong(path, f"expected a table, found {found(value)}")
+
+
+def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+    if not isinstance(value, list):
+        settings.wrong(path, f"expected an array of tables ([[...]]), found {found(value)}")
+        return
+    for number, row in enumerate(value):
+        inner = (*path, number)
+        if isinstance(row, dict):
+            _table(node, row, inner, (*names, number), settings)
+        else:
+            settings.wrong(inner, f"expected a table, found {found(row)}")
+
+
+def _suggestion(node: _Node, key: str) -> str:
+    """What an unknown key may have been meant to be, in words; empty when nothing is near."""
+    longer = [name for name in node.children if len(key) > 2 and name.startswith(key)]
+    near = longer or difflib.get_close_matches(key[:80].lower(), node.children, 1)
+    if not near:
+        elsewhere = [name for name in _names() if name.split(".", 1)[-1].endswith(f".{key}")]
+        near = elsewhere if len(elsewhere) == 1 else []
+    return f" (did you mean {quoted(near[0])}?)" if near else ""
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(option.name for declared in sections() for option in options(declared))

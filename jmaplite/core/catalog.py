@@ -1,0 +1,95 @@
+"""What a server can do: its capabilities with their methods and data types (RFC 8620 §1.8, §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmaplite.core.collation import ALGORITHMS
+from jmaplite.core.context import Access, Method
+from jmaplite.core.echo import ECHO
+from jmaplite.core.limits import Limits
+from jmaplite.store import TextIndex, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A specification that a request may be using.
+
+    `session` answers its value in Session.capabilities, `account` the one in an account's accountCapabilities
+    (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes, only handed on from here;
+    `fill` writes what a new account gets, told the name of its owner; `owner_only` keeps it out of accounts that are not personal.
+    """
+
+    urn: str
+    session: Callable[[Limits], dict[str, Any]]
+    account: Callable[[Limits, Access], dict[str, Any]] | None
+    methods: tuple[Method, ...] = ()
+    types: tuple[Any, ...] = ()
+    texts: tuple[TextIndex, ...] = ()
+    fill: Callable[[Writer, str], None] | None = None
+    owner_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The capabilities of a server, in order. Raises ValueError if a URN, a method or a type occurs twice."""
+
+    capabilities: tuple[Capability, ...]
+    _capability: dict[str, Capability] = field(init=False, repr=False, compare=False)
+    _method: dict[str, Method] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        methods = [method for capability in self.capabilities for method in capability.methods]
+        types = [kind.name for capability in self.capabilities for kind in capability.types]
+        for names in (self.urns, tuple(method.name for method in methods), tuple(types)):
+            twice = sorted(name for name in set(names) if names.count(name) > 1)
+            if twice:
+                raise ValueError(f"declared twice: {', '.join(twice)}")
+        object.__setattr__(
+            self, "_capability", {capability.urn: capability for capability in self.capabilities}
+        )
+        object.__setattr__(self, "_method", {method.name: method for method in methods})
+
+    @property
+    def urns(self) -> tuple[str, ...]:
+        """The URNs of all capabilities."""
+        return tuple(capability.urn for capability in self.capabilities)
+
+    def method(self, name: str) -> Method | None:
+        """A method by its name."""
+        return self._method.get(name)
+
+    def capability(self, urn: str) -> Capability | None:
+        """A capability by its URN."""
+        return self._capability.get(urn)
+
+    def without(self, urns: Collection[str]) -> Catalog:
+        """The same without some capabilities, as if never written. Raises ValueError for the core."""
+        if CORE.urn in urns:
+            raise ValueError(f"{CORE.urn} cannot be switched off (RFC 8620 §2)")
+        return Catalog(tuple(capability for capability in self.capabilities if capability.urn not in urns))
+
+    def fill(self, tx: Writer, owner: str) -> None:
+        """Write what every capability puts into a new account."""
+        for capability in self.capabilities:
+            if capability.fill is not None:
+                capability.fill(tx, owner)
+
+
+def _core(limits: Limits) -> dict[str, Any]:
+    """The value of the core capability (RFC 8620 §2)."""
+    return {
+        "maxSizeUpload": limits.max_size_upload,
+        "maxConcurrentUpload": limits.max_concurrent_upload,
+        "maxSizeRequest": limits.max_size_request,
+        "maxConcurrentRequests": limits.max_concurrent_requests,
+        "maxCallsInRequest": limits.max_calls_in_request,
+        "maxObjectsInGet": limits.max_objects_in_get,
+        "maxObjectsInSet": limits.max_objects_in_set,
+        "collationAlgorithms": list(ALGORITHMS),
+    }
+
+
+CORE = Capability(ECHO.capability, session=_core, account=None, methods=(ECHO,))

@@ -1,0 +1,88 @@
+"""What a method call is given: who asks, for which accounts, with which capabilities, over which store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmaplite.blobs import Blobs
+from jmaplite.core.errors import MethodError, invalid_arguments
+from jmaplite.core.limits import Limits
+from jmaplite.store import Account, Store
+
+Arguments = dict[str, Any]
+Response = dict[str, Any] | list[tuple[str, dict[str, Any]]]
+"""The arguments of a method's response, or several named responses (a method that makes implicit calls, §5.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One account as one user sees it (the Account object of RFC 8620 §2)."""
+
+    account_id: str
+    name: str
+    is_personal: bool
+    is_read_only: bool
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every request of a server shares.
+
+    `clock` answers seconds since the epoch; `settings` has what a capability's own methods go by, under its URN.
+    """
+
+    store: Store
+    blobs: Blobs
+    limits: Limits
+    clock: Callable[[], float]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Context:
+    """One request under way. `created_ids` maps creation ids to record ids (RFC 8620 §3.3, §5.3)."""
+
+    services: Services
+    user: str
+    accounts: Mapping[str, Access]
+    using: frozenset[str]
+    created_ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.services.limits
+
+    def access(self, account_id: object, capability: str, *, argument: str = "accountId") -> Access:
+        """The account of an argument, checked in the order of RFC 8620 §3.6.2.
+
+        Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod (or their `from` forms, §5.4).
+        """
+        if not isinstance(account_id, str):
+            raise invalid_arguments(f"{argument} must be an Id")
+        prefix = "fromAccount" if argument == "fromAccountId" else "account"
+        found = self.accounts.get(account_id)
+        if found is None:
+            raise MethodError(f"{prefix}NotFound")
+        if capability not in found.capabilities:
+            raise MethodError(f"{prefix}NotSupportedByMethod")
+        return found
+
+    def account(self, access: Access) -> Account:
+        """The store's account behind an access."""
+        return self.services.store.account(access.account_id)
+
+
+Handler = Callable[[Context, Arguments], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method by its name, with the capability that a request must be using to call it (RFC 8620 §1.8)."""
+
+    name: str
+    capability: str
+    handler: Handler

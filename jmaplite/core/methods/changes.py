@@ -1,0 +1,99 @@
+"""Foo/changes (RFC 8620 §5.2).
+
+The log is the records themselves. Since a state, a record made later counts at the value at which it was made, one that
+was there before at the value at which it last changed, and a tombstone at the value of its end; the answer is the first
+`maxChanges` of these in order. A client that pages through is thus told of each record's making before its change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jmaplite.core.context import Arguments, Context, Handler, Response
+from jmaplite.core.errors import invalid_arguments
+from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, parse_state
+from jmaplite.core.schema import REQUIRED, Argument, DataType
+from jmaplite.store import Reader
+
+SIGNATURE = Signature(
+    {
+        "accountId": ACCOUNT_ID,
+        "sinceState": Argument("String", REQUIRED),
+        "maxChanges": Argument("UnsignedInt|null"),
+    }
+)
+
+
+def changes(data_type: DataType) -> Handler:
+    """The /changes method of a type."""
+
+    def run(ctx: Context, given: Arguments) -> Response:
+        access = ctx.access(given.get("accountId"), data_type.capability)
+        arguments = SIGNATURE.read(given)
+        if arguments["maxChanges"] == 0:
+            raise invalid_arguments("maxChanges must be greater than 0")
+        most = min(arguments["maxChanges"] or ctx.limits.max_changes, ctx.limits.max_changes)
+        with ctx.account(access).read() as tx:
+            since = parse_state(ctx, tx, data_type, arguments["sinceState"])
+            current = tx.state(data_type.name)
+            entries = [] if since == current else _entries(data_type, tx, since, most + 1)
+            more = len(entries) > most
+            entries = entries[:most]
+            until = entries[-1][0] if more else current
+            answer: dict[str, Any] = {
+                "accountId": access.account_id,
+                "oldState": arguments["sinceState"],
+                "newState": f"{ctx.services.store.epoch}-{until}",
+                "hasMoreChanges": more,
+                "created": [],
+                "updated": [],
+                "destroyed": [],
+            }
+            for _, kind, number in entries:
+                answer[kind].append(data_type.format_id(number))
+            if data_type.count_properties:
+                answer["updatedProperties"] = _updated_properties(data_type, tx, since, entries)
+        return answer
+
+    return run
+
+
+def _entries(data_type: DataType, tx: Reader, since: int, limit: int) -> list[tuple[int, str, int]]:
+    """(value, which list, number) of at most `limit` changes, the oldest first."""
+    records = data_type.records
+    table, revision = records.table.name, records.revision
+    account = tx.account
+    made = tx.rows(f"SELECT id FROM {table} WHERE account=? AND id>? ORDER BY id LIMIT ?", account, since, limit)
+    changed = tx.rows(
+        f"SELECT {revision}, id FROM {table} WHERE account=? AND {revision}>? AND {revision}>id AND id<=?"
+        f" ORDER BY {revision} LIMIT ?",
+        account,
+        since,
+        since,
+        limit,
+    )
+    ended = tx.rows(
+        "SELECT ended, id FROM tombstone WHERE account=? AND type=? AND ended>? AND id<=? ORDER BY ended LIMIT ?",
+        account,
+        data_type.name,
+        since,
+        since,
+        limit,
+    )
+    entries = [(number, "created", number) for (number,) in made]
+    entries += [(value, "updated", number) for value, number in changed]
+    entries += [(value, "destroyed", number) for value, number in ended]
+    entries.sort()
+    return entries[:limit]
+
+
+def _updated_properties(
+    data_type: DataType, tx: Reader, since: int, entries: list[tuple[int, str, int]]
+) -> list[str] | None:
+    """The count properties if nothing else changed in what is answered as updated, else null (RFC 8621 §2.2)."""
+    updated = [number for _, kind, number in entries if kind == "updated"]
+    if not updated:
+        return None
+    sql = f"SELECT changed FROM {data_type.records.table.name} WHERE account=? AND id=?"
+    only_counts = all(tx.value(sql, tx.account, number) <= since for number in updated)
+    return list(data_type.count_properties) if only_counts else None

@@ -1,0 +1,21 @@
+"""The data types of the server, a slice for each specification."""
+
+from __future__ import annotations
+
+from jmaplite.core.catalog import CORE, Capability, Catalog
+from jmaplite.core.schema import CORE_TABLES
+from jmaplite.datatypes.mail import MailSettings, mail
+from jmaplite.store import Schema, Table
+
+
+def capabilities(mail_settings: MailSettings | None = None) -> tuple[Capability, ...]:
+    """Every capability that there is, the core first."""
+    return (CORE, mail(mail_settings or MailSettings()))
+
+
+def schema(catalog: Catalog, more: tuple[Table, ...] = ()) -> Schema:
+    """What a store has to hold for the types of a catalog, and for others (`more`, the blobs' own tables)."""
+    types = [data_type for capability in catalog.capabilities for data_type in capability.types]
+    tables = [table for data_type in types for table in data_type.tables()]
+    texts = [text for capability in catalog.capabilities for text in capability.texts]
+    return Schema((*CORE_TABLES, *tables, *more), tuple(texts))

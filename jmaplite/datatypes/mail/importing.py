@@ -1,0 +1,106 @@
+"""Email/import (RFC 8621 §4.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jmaplite.blobs import Staged, UnknownBlob
+from jmaplite.core import blobid
+from jmaplite.core.blobid import BlobRef
+from jmaplite.core.context import Access, Arguments, Context, Response
+from jmaplite.core.errors import MethodError, SetError, invalid_properties
+from jmaplite.core.kinds import utc_date
+from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
+from jmaplite.core.schema import REQUIRED, Argument
+from jmaplite.datatypes.mail.capability import mail_settings
+from jmaplite.datatypes.mail.email import EMAIL
+from jmaplite.datatypes.mail.email_records import check_place, told
+from jmaplite.datatypes.mail.ingest import Prepared, insert, prepare
+from jmaplite.formats import mime
+from jmaplite.store import Reader, Writer
+
+_SIGNATURE = Signature(
+    {
+        "accountId": ACCOUNT_ID,
+        "ifInState": Argument("String|null"),
+        "emails": Argument("Id[String[*]]", REQUIRED),
+    }
+)
+
+
+@EMAIL.method("import")
+def import_(ctx: Context, given: Arguments) -> Response:
+    """Make Emails of uploaded messages."""
+    access = ctx.access(given.get("accountId"), EMAIL.capability)
+    arguments = _SIGNATURE.read(given)
+    emails = arguments["emails"]
+    if len(emails) > ctx.limits.max_objects_in_set:
+        raise MethodError("requestTooLarge", f"at most {ctx.limits.max_objects_in_set} messages")
+    writable(access)
+    ready: dict[str, Prepared] = {}
+    failed: dict[str, SetError] = {}
+    account = ctx.account(access)
+    with account.read() as tx:
+        check_in_state(ctx, tx, EMAIL, arguments["ifInState"])
+        for creation_id, email in emails.items():
+            try:
+                ready[creation_id] = _prepare(ctx, access, tx, email)
+            except SetError as error:
+                failed[creation_id] = error
+
+    def work(tx: Writer) -> dict[str, Any]:
+        check_in_state(ctx, tx, EMAIL, arguments["ifInState"])
+        old_state = state(ctx, tx, EMAIL)
+        created: dict[str, Any] = {}
+        errors = dict(failed)
+        for creation_id, prepared in ready.items():
+            try:
+                created[creation_id] = _insert(ctx, tx, emails[creation_id], prepared)
+            except SetError as error:
+                errors[creation_id] = error
+            else:
+                ctx.created_ids[creation_id] = created[creation_id]["id"]
+        return {
+            "accountId": access.account_id,
+            "oldState": old_state,
+            "newState": state(ctx, tx, EMAIL),
+            "created": created or None,
+            "notCreated": {name: error.to_json() for name, error in errors.items()} or None,
+        }
+
+    return account.write(work)
+
+
+def _prepare(ctx: Context, access: Access, tx: Reader, email: dict[str, Any]) -> Prepared:
+    """Find and read the message of an EmailImport. Raises SetError."""
+    wrong = email.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}
+    if wrong:
+        raise invalid_properties("an EmailImport has no such property", *wrong)
+    given = email.get("blobId")
+    ref = blobid.parse(given) if isinstance(given, str) else None
+    if ref is None or not ctx.services.blobs.may_read(tx, ref.digest, ctx.user):
+        raise invalid_properties("there is no such blob", "blobId")
+    octets = read_blob(ctx, tx, ref)
+    if len(octets) > mail_settings(ctx).max_size_email:
+        raise SetError("tooLarge", f"a message has at most {mail_settings(ctx).max_size_email} octets")
+    if not octets:
+        raise SetError("invalidEmail", "a message is not empty")
+    staged = Staged(ref.digest, len(octets), octets) if ref.start is None else None
+    return prepare(ctx.services.blobs, access.account_id, octets, staged)
+
+
+def read_blob(ctx: Context, tx: Reader, ref: BlobRef) -> bytes:
+    """The octets that a blobId stands for, any transfer encoding undone. Raises SetError invalidProperties."""
+    try:
+        octets = ctx.services.blobs.read(tx, ref.digest, ref.start or 0, ref.length)
+    except UnknownBlob as error:
+        raise invalid_properties("there is no such blob", "blobId") from error
+    return octets if ref.encoding == "n" else mime.decode(octets, ref.encoding)
+
+
+def _insert(ctx: Context, tx: Writer, email: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
+    """Make the Email of an EmailImport. Raises SetError."""
+    received = prepared.received if prepared.received is not None else int(ctx.services.clock())
+    values = {"keywords": {}, "receivedAt": utc_date(received), **email}
+    boxes, keywords, seconds = check_place(ctx, EMAIL, tx, values)
+    return told(insert(tx, ctx.services.blobs, prepared, boxes, keywords, seconds), prepared)

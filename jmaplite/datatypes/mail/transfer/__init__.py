@@ -1,0 +1,156 @@
+"""Mail in and out of accounts, many messages at a time, and the check of all that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import orjson
+
+from jmaplite.blobs import UnknownBlob
+from jmaplite.core.context import Services
+from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT
+from jmaplite.datatypes.mail.transfer.importer import Importer, Outcome, Result
+from jmaplite.datatypes.mail.transfer.names import MailboxAt, find_mailbox, read_mailboxes
+from jmaplite.datatypes.mail.verify import check
+from jmaplite.directory import Directory, DirectoryUnavailable
+from jmaplite.formats.mailboxes import Found, MailboxPath
+from jmaplite.store import Row, StoreError, Writer
+
+__all__ = ["MailboxAt", "Outcome", "Owner", "Result", "Stored", "Transfer", "TransferFailed", "find_mailbox"]
+
+_PAGE = 100
+"""Emails that an export reads from one snapshot."""
+
+_EXPORTED = (
+    "SELECT m.arrival, e.id, e.blob, e.keywords, e.from_ FROM email_mailbox m"
+    " JOIN email e ON e.account=m.account AND e.id=m.id WHERE m.account=? AND m.mailbox=? AND m.arrival>?"
+    " ORDER BY m.arrival LIMIT ?"
+)
+
+
+class TransferFailed(Exception):
+    """What was asked for cannot be done; the only argument is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An account and the name of the principal that it belongs to."""
+
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An Email as it is kept: Id, octets, keywords, seconds of receivedAt, and the first address of From."""
+
+    id: str
+    octets: bytes
+    keywords: frozenset[str]
+    received: int
+    sender: str
+
+
+class Transfer:
+    """What commands do with the mail of accounts; `fill` writes what a new account gets."""
+
+    def __init__(self, services: Services, directory: Directory, fill: Callable[[Writer], None]) -> None:
+        self._services = services
+        self._directory = directory
+        self._fill = fill
+
+    def owner(self, name: str) -> Owner:
+        """The account of a principal (by name or address; made if it has none yet), or the account of an id.
+
+        Raises TransferFailed.
+        """
+        store = self._services.store
+        with _told():
+            principal = self._directory.principal(name) or self._directory.by_email(name)
+            if principal is not None:
+                account_id = store.account_of(principal.name)
+                account_id = account_id or store.create_account(principal.name, self._fill)
+                return Owner(account_id, principal.name)
+            owners = self.owners()
+            found = next((owner for owner in owners if owner.account_id == name), None)
+            if found is not None:
+                return found
+            names = [owner.account_id for owner in owners]
+            for principal in self._directory.principals():
+                names += [principal.name, *principal.emails]
+        close = get_close_matches(name, names, n=1)
+        hint = f" (did you mean “{close[0]}”?)" if close else ""
+        raise TransferFailed(f"there is no account, principal or address “{name}”{hint}")
+
+    def owners(self) -> list[Owner]:
+        """Every account that there is. Raises TransferFailed."""
+        with _told():
+            return [Owner(account.id, account.owner) for account in self._services.store.accounts()]
+
+    def run(self, owner: Owner, items: Iterable[Found]) -> Iterator[Result]:
+        """Import what is found, telling what became of each once that is durable. Raises TransferFailed."""
+        with _told():
+            yield from Importer(self._services, owner.account_id, owner.name).run(items)
+
+    def mailboxes(self, owner: Owner) -> list[MailboxAt]:
+        """Every Mailbox in the order of their paths. Raises TransferFailed."""
+        with _told(), self._services.store.account(owner.account_id).read() as tx:
+            return read_mailboxes(tx)
+
+    def mailbox(self, owner: Owner, path: MailboxPath) -> MailboxAt:
+        """The Mailbox of a path. Raises TransferFailed."""
+        boxes = self.mailboxes(owner)
+        found = find_mailbox(boxes, path)
+        if found is None:
+            close = get_close_matches("/".join(path), ["/".join(box.path) for box in boxes], n=1)
+            hint = f" (did you mean “{close[0]}”?)" if close else ""
+            raise TransferFailed(f"there is no mailbox “{'/'.join(path)}”{hint}")
+        return found
+
+    def emails(self, owner: Owner, mailbox: MailboxAt) -> Iterator[Stored]:
+        """The Emails of a Mailbox, the oldest first; those that come or go meanwhile may be missed.
+
+        Raises TransferFailed.
+        """
+        after = -1
+        rows: list[Row] | None = None
+        with _told():
+            account = self._services.store.account(owner.account_id)
+            while rows is None or len(rows) == _PAGE:
+                with account.read() as tx:
+                    rows = tx.rows(_EXPORTED, tx.account, mailbox.number, after, _PAGE)
+                    for arrival, number, digest, keywords, sender in rows:
+                        after = arrival
+                        addresses = orjson.loads(sender)
+                        yield Stored(
+                            f"E{number:x}",
+                            self._services.blobs.read(tx, digest),
+                            frozenset(orjson.loads(keywords)),
+                            arrival >> ARRIVAL_SHIFT,
+                            addresses[0]["email"] if addresses else "",
+                        )
+
+    def verify(self, owner: Owner) -> list[str]:
+        """Faults of an account, a sentence each: its files, its blobs, its mail. Raises TransferFailed."""
+        with _told():
+            faults = self._services.store.verify(owner.account_id)
+            if faults:
+                return faults
+            with self._services.store.account(owner.account_id).read() as tx:
+                return [*self._services.blobs.verify(tx), *check(tx)]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What store and directory raise, as a sentence for a person."""
+    try:
+        yield
+    except DirectoryUnavailable as error:
+        raise TransferFailed(f"the directory does not answer: {error}") from error
+    except UnknownBlob as error:
+        raise TransferFailed(f"the store has lost the octets of a message (blob {error})") from error
+    except StoreError as error:
+        raise TransferFailed(f"the store cannot be used: {error}") from error

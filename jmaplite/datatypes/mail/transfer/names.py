@@ -1,0 +1,59 @@
+"""Names that people and other programs use for Mailboxes, and the Mailboxes they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jmaplite.formats.mailboxes import MailboxPath
+from jmaplite.store import Reader
+
+_NAMES = {
+    "inbox": ("inbox",),
+    "sent": ("sent", "sent items", "sent mail", "sent messages"),
+    "drafts": ("drafts", "draft"),
+    "trash": ("trash", "deleted items", "deleted messages", "bin"),
+    "junk": ("junk", "spam", "junk mail", "junk e-mail"),
+    "archive": ("archive", "archives"),
+}
+_ROLES = {name: role for role, names in _NAMES.items() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxAt:
+    """A Mailbox with its path (the inbox has a name too), role, and number of Emails."""
+
+    number: int
+    path: MailboxPath
+    role: str | None
+    total: int
+
+
+def role_of(path: MailboxPath) -> str | None:
+    """The role (RFC 8621 §2) that a path means by its name, in any case; only at the top level it does."""
+    if not path:
+        return "inbox"
+    return _ROLES.get(path[0].casefold()) if len(path) == 1 else None
+
+
+def read_mailboxes(tx: Reader) -> list[MailboxAt]:
+    """Every Mailbox in the order of their paths, so that parents come before children."""
+    sql = "SELECT id, name, parent_id, role, total_emails FROM mailbox WHERE account=?"
+    rows = {row[0]: row for row in tx.rows(sql, tx.account)}
+    found = []
+    for number, _, _, role, total in rows.values():
+        path: list[str] = []
+        above = number
+        while above is not None:
+            path.append(rows[above][1])
+            above = rows[above][2]
+        found.append(MailboxAt(number, tuple(reversed(path)), role, total))
+    return sorted(found, key=lambda box: box.path)
+
+
+def find_mailbox(boxes: Iterable[MailboxAt], path: MailboxPath) -> MailboxAt | None:
+    """The Mailbox of a path, or else the one that has the role that the path means."""
+    by_path = {box.path: box for box in boxes}
+    role = role_of(path)
+    by_role = (box for box in by_path.values() if role is not None and box.role == role)
+    return by_path.get(path) or next(by_role, None)

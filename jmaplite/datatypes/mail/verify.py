@@ -1,0 +1,40 @@
+"""Whether everything kept about an account's mail agrees."""
+
+from __future__ import annotations
+
+from jmaplite.core import ranks
+from jmaplite.datatypes.mail import counts
+from jmaplite.datatypes.mail.tables import UNSEEN, all_emails, keyword_emails, mailbox_emails, mailbox_threads
+from jmaplite.store import Reader
+
+
+def check(tx: Reader) -> list[str]:
+    """What is wrong, a sentence each; empty when all is well."""
+    found = counts.faults(tx)
+    boxes = [row[0] for row in tx.rows("SELECT id FROM mailbox WHERE account=?", tx.account)]
+    expected_boxes: set[tuple[int, int, int, int]] = set()
+    expected_keywords: set[tuple[str, int, int, int]] = set()
+    for placing in counts.placings(tx):
+        where = (placing.arrival, placing.id, placing.thread)
+        expected_boxes |= {(box, *where) for box in placing.mailboxes}
+        expected_keywords |= {(keyword, *where) for keyword in placing.indexed_keywords}
+        if not placing.mailboxes or not placing.mailboxes <= set(boxes):
+            found.append(f"Email E{placing.id:x}: its Mailboxes are not all there")
+    rows = tx.rows("SELECT mailbox, arrival, id, thread FROM email_mailbox WHERE account=?", tx.account)
+    if set(rows) != expected_boxes:
+        found.append(f"{len(set(rows) ^ expected_boxes)} rows of Mailboxes' lists are missing or too many")
+    words = tx.rows("SELECT keyword, arrival, id, thread FROM email_keyword WHERE account=?", tx.account)
+    if set(words) != expected_keywords:
+        found.append(f"{len(set(words) ^ expected_keywords)} rows of keywords' lists are missing or too many")
+    lists = [all_emails(), mailbox_threads(0)]
+    lists += [source for box in boxes for source in (mailbox_emails(box), mailbox_threads(box))]
+    lists += [keyword_emails(keyword) for keyword in {UNSEEN, *(row[0] for row in words)}]
+    for source in lists:
+        found += ranks.faults(tx, source)
+    sql = "SELECT count(*) FROM email e WHERE account=? AND NOT EXISTS (SELECT 1 FROM thread t WHERE t.account=e.account AND t.id=e.thread)"
+    if tx.value(sql, tx.account):
+        found.append("Emails are in a Thread that is not there")
+    sql = "SELECT count(*) FROM email e WHERE account=? AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.account=e.account AND b.digest=e.blob)"
+    if tx.value(sql, tx.account):
+        found.append("the octets of Emails are missing")
+    return found

@@ -1,0 +1,128 @@
+"""What an Authorization header proves, remembered for a while: hashing passwords is slow on purpose."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from jmaplite.directory.port import Directory, Principal
+
+_BASIC = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = 8192
+
+
+class Credentials:
+    """Asks a directory who an Authorization header belongs to; safe to use from any thread.
+
+    `ttl` is how many seconds an answer is good for, `size` how many are kept. Refusals are not kept. The
+    header itself is never kept either, only its HMAC under a key of this object. `clock` answers seconds.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        *,
+        ttl: float = 300,
+        clock: Callable[[], float] = time.monotonic,
+        size: int = 10_000,
+    ) -> None:
+        self._directory = directory
+        self._ttl = ttl
+        self._clock = clock
+        self._size = size
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._asked: dict[bytes, Future[Principal | None]] = {}
+
+    def cached(self, authorization: str) -> Principal | None:
+        """Whom a header is known to belong to, or None. Quick: no hashing of passwords, no network."""
+        found = self._known.get(self._place(authorization))
+        return found[1] if found is not None and self._clock() < found[0] else None
+
+    def verify(self, authorization: str) -> Principal | None:
+        """Whom a header (Basic, RFC 7617; Bearer, RFC 6750) belongs to, or None.
+
+        May take time: not for the event loop. The same header verified by several threads at once is worked
+        out once. Raises DirectoryUnavailable.
+        """
+        if len(authorization) > _LONGEST:
+            return None
+        place = self._place(authorization)
+        with self._lock:
+            found = self._known.get(place)
+            if found is not None and self._clock() < found[0]:
+                return found[1]
+            asked = self._asked.get(place)
+            mine = asked is None
+            if asked is None:
+                asked = self._asked[place] = Future()
+        if mine:
+            self._answer(place, authorization, asked)
+        return asked.result()
+
+    def forget(self) -> None:
+        """Forget every answer, those still being worked out included: the directory has changed."""
+        with self._lock:
+            self._known = {}
+            self._asked = {}
+
+    def _answer(self, place: bytes, authorization: str, asked: Future[Principal | None]) -> None:
+        try:
+            principal = self._ask(authorization)
+        except BaseException as error:
+            self._settle(place, asked, None)
+            asked.set_exception(error)
+        else:
+            self._settle(place, asked, principal)
+            asked.set_result(principal)
+
+    def _settle(self, place: bytes, asked: Future[Principal | None], principal: Principal | None) -> None:
+        with self._lock:
+            if self._asked.get(place) is not asked:
+                return  # forgotten while it was worked out
+            del self._asked[place]
+            if principal is None:
+                return
+            self._known.pop(place, None)
+            while len(self._known) >= self._size:
+                del self._known[next(iter(self._known))]
+            self._known[place] = (self._clock() + self._ttl, principal)
+
+    def _ask(self, authorization: str) -> Principal | None:
+        token = bearer(authorization)
+        if token is not None:
+            return self._directory.verify_token(token)
+        pair = basic(authorization)
+        return self._directory.verify_password(*pair) if pair is not None else None
+
+    def _place(self, authorization: str) -> bytes:
+        return hmac.digest(self._key, authorization.encode("utf-8", "surrogatepass"), "sha256")
+
+
+def basic(authorization: str) -> tuple[str, str] | None:
+    """Name and password of a Basic header in UTF-8, or None if it is not one (RFC 7617 §2)."""
+    match = _BASIC.fullmatch(authorization.strip(" \t"))
+    if match is None:
+        return None
+    try:
+        pair = base64.b64decode(match[1], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    name, colon, password = pair.partition(":")
+    return (name, password) if colon and not _CONTROL.search(pair) else None
+
+
+def bearer(authorization: str) -> str | None:
+    """The token of a Bearer header, or None if it is not one (RFC 6750 §2.1)."""
+    match = _BEARER.fullmatch(authorization.strip(" \t"))
+    return match[1] if match else None

@@ -1,0 +1,77 @@
+"""A directory whose principals all stand in the configuration."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jmaplite.directory.passwords import Verifier
+from jmaplite.directory.port import Principal
+from jmaplite.directory.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A principal with what proves who it is.
+
+    `secrets` are passwords, plain or as argon2 hashes, of which each is good; `tokens` are `sha256:HEX` or
+    `NAME:sha256:HEX`.
+    """
+
+    principal: Principal
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+
+
+class MemoryDirectory:
+    """Implements Directory. Never changes: a new configuration is a new directory.
+
+    Who has no secret (most groups) cannot log in with a password. Names are compared with case, addresses
+    without.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = {entry.principal.name: entry for entry in entries}
+        self._by_login = {_normalized(name): entry for name, entry in self._entries.items()}
+        self._by_email: dict[str, Entry] = {}
+        self._tokens: Tokens[Principal] = Tokens()
+        for entry in self._entries.values():
+            for address in entry.principal.emails:
+                self._by_email.setdefault(_folded(address), entry)
+            for token in entry.tokens:
+                self._tokens.add(token, entry.principal)
+        self._verifier = Verifier(entry.secrets for entry in self._entries.values())
+
+    def verify_password(self, name: str, password: str) -> Principal | None:
+        """The principal that a log-in name or address and a password belong to, or None."""
+        entry = self._by_login.get(_normalized(name)) or self._by_email.get(_folded(name))
+        if not self._verifier.any_fits(entry.secrets if entry else (), password):
+            return None
+        return entry.principal if entry else None
+
+    def verify_token(self, token: str) -> Principal | None:
+        """The principal that a bearer token belongs to, or None."""
+        return self._tokens.find(token)
+
+    def principal(self, name: str) -> Principal | None:
+        """A principal by its name."""
+        entry = self._entries.get(name)
+        return entry.principal if entry else None
+
+    def principals(self) -> list[Principal]:
+        """Every principal, by name."""
+        return sorted((entry.principal for entry in self._entries.values()), key=lambda one: one.name)
+
+    def by_email(self, address: str) -> Principal | None:
+        """The principal that receives mail for an address."""
+        entry = self._by_email.get(_folded(address))
+        return entry.principal if entry else None
+
+
+def _normalized(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(address: str) -> str:
+    return _normalized(address).casefold()

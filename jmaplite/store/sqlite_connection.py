@@ -1,0 +1,117 @@
+"""Connections to SQLite files: how they are opened, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apsw
+
+from jmaplite.store.port import Row, StoreDamaged, StoreError, StoreUnavailable, Value
+
+BUSY_MILLISECONDS = 10_000
+"""How long a statement waits for another process before the store counts as unavailable."""
+
+_STATEMENTS = 1024
+_READER_CACHE_KIBIBYTES = 4_096
+_WRITER_CACHE_KIBIBYTES = 16_384
+_MAPPED_OCTETS = 1 << 30
+_WAL_OCTETS = 32 << 20
+
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+_UNAVAILABLE = (
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.PermissionsError,
+    apsw.NoMemError,
+    apsw.InterruptError,
+    apsw.ProtocolError,
+)
+
+
+class Session:
+    """A connection and the cursor that its short statements share; used by one thread at a time."""
+
+    __slots__ = ("connection", "cursor", "execute")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.cursor = connection.cursor()
+        self.execute = self.cursor.execute
+
+    def rows(self, sql: str, parameters: tuple[Value, ...] = ()) -> list[Row]:
+        """Run a statement to its end; answers its rows."""
+        return self.execute(sql, parameters).fetchall()
+
+    def roll_back(self) -> None:
+        """Undo the open transaction, if SQLite has not done so already."""
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Let go of the file; harmless when repeated."""
+        self.connection.close(True)
+
+
+def connect(path: Path, *, writes: bool) -> Session:
+    """Open an existing file. Raises StoreUnavailable if that fails, StoreDamaged if it is no database."""
+    try:
+        connection = apsw.Connection(
+            os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS
+        )
+        try:
+            session = Session(connection)
+            _settle(session, writes)
+        except BaseException:
+            connection.close(True)
+            raise
+    except apsw.Error as error:
+        raise translated(error) from error
+    return session
+
+
+def _settle(session: Session, writes: bool) -> None:
+    """Give a new connection its settings; the first to touch the file is where a damaged one shows."""
+    session.connection.set_busy_timeout(BUSY_MILLISECONDS)
+    session.connection.wal_autocheckpoint(0)
+    cache = _WRITER_CACHE_KIBIBYTES if writes else _READER_CACHE_KIBIBYTES
+    for pragma in (
+        "synchronous = FULL",
+        f"cache_size = -{cache}",
+        f"mmap_size = {_MAPPED_OCTETS}",
+        f"journal_size_limit = {_WAL_OCTETS}",
+        "temp_store = MEMORY",
+        "foreign_keys = OFF",
+        "recursive_triggers = OFF",
+        f"query_only = {'OFF' if writes else 'ON'}",
+    ):
+        session.rows(f"PRAGMA {pragma}")
+
+
+def create_file(path: Path, octets: bytes = b"") -> None:
+    """Make a file that only its owner may read. Raises FileExistsError."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+
+
+def sync(path: Path) -> None:
+    """Make a file or directory durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def translated(error: apsw.Error) -> StoreError:
+    """What an SQLite error means to those who use a store."""
+    if isinstance(error, _DAMAGED):
+        return StoreDamaged(f"the database is damaged: {error}")
+    if isinstance(error, _UNAVAILABLE):
+        return StoreUnavailable(f"the database cannot serve now: {error}")
+    return StoreError(str(error))

@@ -1,0 +1,1 @@
+"""Each test states one truth about jmaplite; the folders mirror the package's rooms."""

@@ -1,0 +1,158 @@
+"""`jmaplite check-config`, and how all commands come by their configuration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import jmaplite
+from jmaplite import cli
+from jmaplite.cli.options import config_option
+from jmaplite.config import Config
+
+GOOD = """\
+[server.listener.jmap]
+bind = "127.0.0.1:0"
+[jmap]
+directory = "memory"
+[directory.memory]
+type = "memory"
+"""
+
+FIVE_MISTAKES = """\
+[server.listener.jmap]
+bind = "127.0.0.1"
+prot = "jmap"
+[jmap]
+directory = "ldap"
+[directory.memory]
+type = "sql"
+[jmap.http]
+headers = ["X-A: b",
+  "X-B"]
+"""
+
+
+@pytest.fixture
+def run() -> CliRunner:
+    return CliRunner()
+
+
+def test_a_good_file_is_ok(run: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(GOOD)
+    result = run.invoke(cli.main, ["check-config", str(tmp_path / "c.toml")])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "OK\n", "")
+
+
+def test_five_mistakes_are_five_lines_on_standard_output_and_end_with_1(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text(FIVE_MISTAKES)
+    result = run.invoke(cli.main, ["check-config", "config.toml"])
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [
+        "config.toml:2: server.listener.jmap.bind: expected an address and port such as "
+        '"127.0.0.1:8080" or "[::]:443", found \'127.0.0.1\'',
+        "config.toml:3: server.listener.jmap.prot: unknown key (did you mean 'protocol'?)",
+        "config.toml:5: jmap.directory: there is no directory 'ldap' (there is 'memory')",
+        "config.toml:7: directory.memory.type: expected \"memory\", found 'sql'",
+        "config.toml:10: jmap.http.headers: expected a header line \"Name: value\", found 'X-B'",
+    ]
+
+
+def test_a_file_that_is_not_there_is_a_mistake(run: CliRunner, tmp_path: Path) -> None:
+    result = run.invoke(cli.main, ["check-config", str(tmp_path / "none.toml")])
+    assert result.exit_code == 1
+    assert result.stdout == f"{tmp_path}/none.toml: cannot be read: No such file or directory\n"
+
+
+@click.command
+@config_option
+def shows_its_listeners(config: Config) -> None:
+    click.echo([one.id for one in config.listeners])
+
+
+def test_a_command_finds_its_configuration_by_option_environment_or_place(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, listener in (("config.toml", "placed"), ("env.toml", "environment"), ("option.toml", "option")):
+        Path(name).write_text(GOOD.replace("listener.jmap", f"listener.{listener}"))
+    environment = {"JMAPLITE_CONFIG": "env.toml"}
+    assert run.invoke(shows_its_listeners).stdout == "['placed']\n"
+    assert run.invoke(shows_its_listeners, env=environment).stdout == "['environment']\n"
+    result = run.invoke(shows_its_listeners, ["--config", "option.toml"], env=environment)
+    assert result.stdout == "['option']\n"
+
+
+def test_a_command_shows_mistakes_on_standard_error_and_ends_with_1(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text(FIVE_MISTAKES)
+    result = run.invoke(shows_its_listeners)
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 5)
+
+
+def test_help_needs_no_configuration(run: CliRunner) -> None:
+    result = run.invoke(shows_its_listeners, ["--help"])
+    assert result.exit_code == 0
+    assert "$JMAPLITE_CONFIG, else ./config.toml" in " ".join(result.stdout.split())
+
+
+def test_the_version_is_told(run: CliRunner) -> None:
+    assert run.invoke(cli.main, ["--version"]).stdout == f"jmaplite {jmaplite.__version__}\n"
+
+
+@pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
+def test_a_command_has_help_that_begins_with_its_summary(run: CliRunner, name: str) -> None:
+    command = cli.main.get_command(click.Context(cli.main), name)
+    assert command is not None
+    assert command.name == name
+    result = run.invoke(cli.main, [name, "--help"])
+    assert result.exit_code == 0
+    assert cli.COMMANDS[name].summary in " ".join(result.stdout.split())
+    assert cli.COMMANDS[name].summary in run.invoke(cli.main, ["--help"]).stdout
+
+
+def test_an_unknown_command_is_refused_in_one_sentence(run: CliRunner) -> None:
+    result = run.invoke(cli.main, ["serv"])
+    assert result.exit_code == 2
+    assert "No such command 'serv'" in result.stderr
+
+
+def test_a_command_whose_module_is_missing_does_not_break_the_others(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cli.COMMANDS, "fly", cli.Place("no_such_module", "Fly."))
+    assert "fly" not in run.invoke(cli.main, ["--help"]).stdout
+    assert "No such command 'fly'" in run.invoke(cli.main, ["fly"]).stderr
+
+
+def test_help_is_quick_because_no_command_is_imported() -> None:
+    code = """
+import sys
+from jmaplite.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+    print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert not [name for name in loaded if name.startswith("jmaplite.") and name != "jmaplite.cli"]
+    assert {"quart", "hypercorn", "argon2", "apsw"}.isdisjoint(loaded)
+
+
+def test_the_module_is_the_command_line() -> None:
+    command = [sys.executable, "-m", "jmaplite", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"jmaplite {jmaplite.__version__}\n"
