@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_BLOB_ID = re.compile(
-    r"G([0-9a-f]{64})(?:-(0|[1-9a-f][0-9a-f]{0,12})-(0|[1-9a-f][0-9a-f]{0,12})-([nbq]))?", re.ASCII
-)
+_BLOB_ID = re.compile(r"G([0-9a-f]{64})(?:-(0|[1-9a-f][0-9a-f]{0,12})-(0|[1-9a-f][0-9a-f]{0,12})-([nbq]))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ class Capability:
     """A specification that a request may be using.
 
     `session` answers its value in Session.capabilities, `account` the one in an account's accountCapabilities
-    (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes, only handed on from here;
-    `fill` writes what a new account gets, told the name of its owner; `owner_only` keeps it out of accounts that are not personal.
+    (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes,
+    both only handed on from here. `fill` writes what a new account gets, told the name of its owner;
+    `owner_only` keeps it out of accounts that are not personal.
     """
 
     urn: str
@@ -47,9 +48,7 @@ class Catalog:
             twice = sorted(name for name in set(names) if names.count(name) > 1)
             if twice:
                 raise ValueError(f"declared twice: {', '.join(twice)}")
-        object.__setattr__(
-            self, "_capability", {capability.urn: capability for capability in self.capabilities}
-        )
+        object.__setattr__(self, "_capability", {capability.urn: capability for capability in self.capabilities})
         object.__setattr__(self, "_method", {method.name: method for method in methods})
 
     @property

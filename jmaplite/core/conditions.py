@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from jmaplite.core.context import Context
 from jmaplite.core.errors import MethodError, invalid_arguments
-from jmaplite.core.kinds import compile_kind
 from jmaplite.core.ranks import ListSource
 from jmaplite.store import Reader, TextMatch, Value
 
@@ -98,7 +97,7 @@ class _Parser:
             condition = self.data_type.conditions.get(name)
             if condition is None:
                 raise MethodError("unsupportedFilter", f"filter: unknown condition {name!r}"[:200])
-            if not compile_kind(condition.kind, self.data_type.kinds)(wanted):
+            if not condition.check(wanted):
                 raise invalid_arguments(f"filter: {name} must be {condition.kind}")
             leaves.append(Node("", scan=condition.scan(self.ctx, self.tx, wanted)))
         return leaves[0] if len(leaves) == 1 else Node("AND", tuple(leaves))

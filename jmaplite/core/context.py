@@ -59,7 +59,7 @@ class Context:
     def access(self, account_id: object, capability: str, *, argument: str = "accountId") -> Access:
         """The account of an argument, checked in the order of RFC 8620 §3.6.2.
 
-        Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod (or their `from` forms, §5.4).
+        Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod, or their `from` forms (§5.4).
         """
         if not isinstance(account_id, str):
             raise invalid_arguments(f"{argument} must be an Id")

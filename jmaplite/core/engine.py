@@ -131,8 +131,7 @@ class Engine:
             unknown = next(urn for urn in value["using"] if urn not in self._urns)
             raise RequestError(
                 "unknownCapability",
-                f"The Request object used capability '{unknown[:255]}', "
-                "which is not supported by this server.",
+                f"The Request object used capability '{unknown[:255]}', which is not supported by this server.",
             )
         if len(request.calls) > limits.max_calls_in_request:
             raise RequestError(
@@ -142,9 +141,7 @@ class Engine:
             )
         return request
 
-    def _call(
-        self, context: Context, responses: Responses, name: str, arguments: dict[str, Any], call_id: str
-    ) -> None:
+    def _call(self, context: Context, responses: Responses, name: str, arguments: dict[str, Any], call_id: str) -> None:
         """Run one method and add what it answers."""
         method = self.catalog.method(name)
         if method is None or method.capability not in context.using:

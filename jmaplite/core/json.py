@@ -16,12 +16,8 @@ import orjson
 Fragment = orjson.Fragment
 """Ready JSON (octets or text) that `dumps` splices in as it is."""
 
-_OPTIONS = (
-    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-)
-_NONCHARACTER = re.compile(
-    rb"\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]|[\xf0-\xf4][\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]"
-)
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_NONCHARACTER = re.compile(rb"\xef\xb7[\x90-\xaf]|\xef\xbf[\xbe\xbf]|[\xf0-\xf4][\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]")
 _WHOLE = re.compile(rb"(?:^|[:\[,])-?[0-9]+\.0(?:$|[,\]}])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -64,7 +64,9 @@ def _comparator(data_type: DataType, value: Any) -> Comparator:
             raise invalid_arguments(f"sort: {value['property']} needs a keyword")
         parameters = (value["keyword"].lower(),)
     other = wanted if sort.text is not None and wanted != collation.DEFAULT else None
-    return Comparator(sort.expression, not ascending, parameters, sort.mutable, sort.is_key, sort.text, sort.decode, other)
+    return Comparator(
+        sort.expression, not ascending, parameters, sort.mutable, sort.is_key, sort.text, sort.decode, other
+    )
 
 
 class Plan(Protocol):
@@ -190,8 +192,12 @@ class SearchPlan:
         kin = self.data_type.records.kin or "id"
         values = [c.text if c.collation and c.text else c.expression for c in self.comparators]
         columns = "".join(f", {value.format(a=self._base)}" for value in values)
-        sql, parameters = self._statement(f"s.id, s.{kin}, s.{self.data_type.records.order_key}{columns}", ordered=False)
-        bound = [value for comparator in self.comparators if not comparator.collation for value in comparator.parameters]
+        sql, parameters = self._statement(
+            f"s.id, s.{kin}, s.{self.data_type.records.order_key}{columns}", ordered=False
+        )
+        bound = [
+            value for comparator in self.comparators if not comparator.collation for value in comparator.parameters
+        ]
         rows = self.tx.rows(sql, *bound, *parameters)
         rows.sort(key=lambda row: row[2], reverse=self.data_type.records.newest_first)
         for place in range(len(self.comparators) - 1, -1, -1):
@@ -241,7 +247,7 @@ class SearchPlan:
 
     def _order(self) -> str:
         key, records = self.data_type.records.order_key, self.data_type.records
-        parts = []
+        parts: list[str] = []
         for at, comparator in enumerate(self.comparators):
             direction = " DESC" if comparator.descending else ""
             if comparator.is_key and at == len(self.comparators) - 1:
@@ -269,7 +275,9 @@ def _first_of_kin(rows: Iterable[Row]) -> list[int]:
 
 def _driver(node: Node) -> Node | None:
     """The scan to start from: words first, then the index with the fewest rows; None for the type's own table."""
-    leaves = [node] if node.scan is not None else [child for child in node.nodes if node.operator == "AND" and child.scan]
+    leaves = (
+        [node] if node.scan is not None else [child for child in node.nodes if node.operator == "AND" and child.scan]
+    )
     text = [leaf for leaf in leaves if leaf.scan is not None and leaf.scan.text is not None]
     if text:
         return text[0]

@@ -26,6 +26,11 @@ _LOWEST = -(1 << 63)
 _FLOOR = "SELECT max(first) FROM list_block WHERE account=? AND list=? AND level=? AND first<=?"
 _SUM = "SELECT coalesce(sum(n), 0) FROM list_block WHERE account=? AND list=? AND level=? AND first>=? AND first<?"
 _ADD = "UPDATE list_block SET n=n+? WHERE account=? AND list=? AND level=? AND first=?"
+_COUNT = "SELECT n FROM list_block WHERE account=? AND list=? AND level=0 AND first=?"
+_NEXT_GROUP = "SELECT min(first) FROM list_block WHERE account=? AND list=? AND level=1 AND first>?"
+_BLOCKS = (
+    "SELECT first, n FROM list_block WHERE account=? AND list=? AND level=? AND first>=? AND first<? ORDER BY first"
+)
 _PUT = "INSERT INTO list_block (account, list, level, first, n) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -76,7 +81,7 @@ class Ranks:
             return None
         tx = self.tx
         end = tx.value(
-            "SELECT min(first) FROM list_block WHERE account=? AND list=? AND level=1 AND first>?",
+            _NEXT_GROUP,
             tx.account,
             self.source.name,
             group,
@@ -94,7 +99,7 @@ class Ranks:
 
     def _descend(self, level: int, start: int, end: int, index: int) -> tuple[int | None, int]:
         rows = self.tx.rows(
-            "SELECT first, n FROM list_block WHERE account=? AND list=? AND level=? AND first>=? AND first<? ORDER BY first",
+            _BLOCKS,
             self.tx.account,
             self.source.name,
             level,
@@ -128,12 +133,17 @@ def _add(tx: Writer, source: ListSource, block: int, delta: int) -> None:
     group = tx.value(_FLOOR, tx.account, name, 1, block)
     tx.execute(_ADD, delta, tx.account, name, 0, block)
     tx.execute(_ADD, delta, tx.account, name, 1, group)
-    n = tx.value("SELECT n FROM list_block WHERE account=? AND list=? AND level=0 AND first=?", tx.account, name, block)
+    n = tx.value(_COUNT, tx.account, name, block)
     if n > _BLOCK:
         _split_block(tx, source, block, n)
         _split_group(tx, name, group)
     elif n == 0 and block != group:
-        tx.execute("DELETE FROM list_block WHERE account=? AND list=? AND level=0 AND first=?", tx.account, name, block)
+        tx.execute(
+            "DELETE FROM list_block WHERE account=? AND list=? AND level=0 AND first=?",
+            tx.account,
+            name,
+            block,
+        )
 
 
 def _split_block(tx: Writer, source: ListSource, block: int, n: int) -> None:
@@ -152,12 +162,16 @@ def _split_block(tx: Writer, source: ListSource, block: int, n: int) -> None:
 def _split_group(tx: Writer, name: str, group: int) -> None:
     while True:
         end = tx.value(
-            "SELECT min(first) FROM list_block WHERE account=? AND list=? AND level=1 AND first>?", tx.account, name, group
-        )
-        blocks = tx.rows(
-            "SELECT first, n FROM list_block WHERE account=? AND list=? AND level=0 AND first>=? AND first<? ORDER BY first",
+            _NEXT_GROUP,
             tx.account,
             name,
+            group,
+        )
+        blocks = tx.rows(
+            _BLOCKS,
+            tx.account,
+            name,
+            0,
             group,
             1 << 62 if end is None else end,
         )
@@ -193,8 +207,7 @@ def faults(tx: Reader, source: ListSource) -> list[str]:
             continue
         for (first, n), (after, _) in pairwise([*rows, (1 << 62, 0)]):
             sql = (
-                f"SELECT count(*) FROM {source.table} WHERE {source.condition()}"
-                f" AND {source.key}>=? AND {source.key}<?"
+                f"SELECT count(*) FROM {source.table} WHERE {source.condition()} AND {source.key}>=? AND {source.key}<?"
             )
             inside = tx.value(sql, tx.account, *source.parameters, first, after)
             if inside != n:

@@ -1,4 +1,4 @@
-"""How the records of a type are kept: in the table generated from its description, unless the type keeps its own way."""
+"""How the records of a type are kept: in the table generated from its description, or in a way of the type's own."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Records:
     """Whether records that compare equal come in descending order of the key."""
     kin: str | None = None
     """The column of the record that an order may be collapsed by."""
-    revision = "changed"
-    """SQL for the value at which a record last changed in any way that a client can see."""
+    revisions: tuple[str, ...] = ("changed",)
+    """The columns with values at which a record last changed: `changed`, and one for counts alone if it has any."""
 
     def __init__(self, data_type: DataType) -> None:
         self.type = data_type
@@ -79,7 +79,10 @@ class Records:
         if not numbers:
             return {}
         stored = [name for name in properties if name in self.type.properties and self._is_column(name)]
-        needed = [*stored, *(name for name in self.type.properties if self._is_column(name) and name not in stored)]
+        needed = [
+            *stored,
+            *(name for name in self.type.properties if self._is_column(name) and name not in stored),
+        ]
         chosen = needed if any(name in self.type.computes for name in properties) else stored
         marks, padded = slots(numbers)
         columns = "".join(f", {snake(name)}" for name in chosen)
@@ -255,7 +258,7 @@ class Records:
     def update(
         self, ctx: Context, access: Access, tx: Writer, number: int, changes: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Give properties of a record new values; answers what else changed for the client (RFC 8620 §5.3 `updated`)."""
+        """Give properties of a record new values; answers what else changed (RFC 8620 §5.3 `updated`)."""
         columns = {"changed": tx.change(self.type.name), **self.columns(changes)}
         sets = ", ".join(f"{name}=?" for name in columns)
         sql = f"UPDATE {self.table.name} SET {sets} WHERE account=? AND id=?"

@@ -71,6 +71,7 @@ class Condition:
     """A property of a FilterCondition: its kind, and its one form, a scan of an index."""
 
     kind: str
+    check: Checker
     scan: Callable[[Context, Reader, Any], Scan]
 
 
@@ -78,10 +79,10 @@ class Condition:
 class Sort:
     """A property that a Comparator may name.
 
-    `expression` is SQL over the type's own table (alias `{a}`) that orders as the default collation does; `text` is the
-    expression of what `decode` makes the string of, when a Comparator may name another collation; `mutable` are the properties whose
-    change moves a record; `with_keyword` says that the Comparator must carry a `keyword`, bound to `expression`'s `?`;
-    `is_key` that the order is, but for ties, that of the type's order key.
+    `expression` is SQL over the type's own table (alias `{a}`) that orders as the default collation does; `text` that
+    of what `decode` makes the string of, for Comparators that name another collation; `mutable` are the properties
+    whose change moves a record; `with_keyword` says that the Comparator must carry a `keyword`, bound to the `?` of
+    `expression`; `is_key` that the order is, but for ties, that of the type's order key.
     """
 
     expression: str
@@ -133,7 +134,7 @@ class DataType:
     checkers: dict[str, Checker] = field(default_factory=dict, repr=False)
 
     def rule(self, *properties: str) -> Callable[[Rule], Rule]:
-        """Hang a rule beneath the type: run inside the transaction when a record is new or one of the properties changed.
+        """Hang a rule beneath the type: run inside the transaction when a record is new or a property of these changed.
 
         It looks at the record as it now is and raises SetError.
         """
@@ -164,7 +165,9 @@ class DataType:
         """Hang a filter condition."""
 
         def hang(scan: Callable[[Context, Reader, Any], Scan]) -> Callable[[Context, Reader, Any], Scan]:
-            self.conditions[name] = Condition(kind, scan)
+            if name == "operator":
+                raise DescriptionError(f"{self.name}: a FilterCondition has no 'operator' (RFC 8620 §5.5)")
+            self.conditions[name] = Condition(kind, compile_kind(kind, self.kinds), scan)
             return scan
 
         return hang
@@ -194,7 +197,7 @@ class DataType:
         return self.checkers[name](value)
 
     def known(self, name: str) -> bool:
-        """Whether a property of this name may be asked for (a type with patterned names, such as Email, widens this)."""
+        """Whether a property of this name may be asked for (a type with names by pattern widens this)."""
         return name == "id" or name in self.properties
 
     @property
@@ -224,10 +227,6 @@ class DataType:
         unknown = [verb for verb in self.methods if verb not in STANDARD_METHODS]
         if unknown:
             raise DescriptionError(f"{self.name}: {unknown[0]} is not a standard method")
-        for name, condition in self.conditions.items():
-            compile_kind(condition.kind, self.kinds)
-            if name == "operator":
-                raise DescriptionError(f"{self.name}: a FilterCondition has no 'operator' (RFC 8620 §5.5)")
         if len(self.prefix) != 1 or not self.prefix.isalpha():
             raise DescriptionError(f"{self.name}: the prefix of ids is one letter")
         return self
@@ -253,9 +252,7 @@ class DataType:
             columns.append(Column(snake(name), prop.column_kind, null=prop.kind.endswith("|null")))
             if prop.index:
                 made.append(Index(f"{self.table_name}_{snake(name)}", (snake(name),)))
-        return Table(
-            self.table_name, (*columns, *extra), ("id",), (*made, *indexes), clustered=False
-        )
+        return Table(self.table_name, (*columns, *extra), ("id",), (*made, *indexes), clustered=False)
 
 
 _ID = re.compile(r"[a-zA-Z](?:0|[1-9a-f][0-9a-f]*)\Z")

@@ -63,9 +63,7 @@ class Sessions:
         try:
             session = self._build(principal, base_url.rstrip("/"))
         except (StoreUnavailable, DirectoryUnavailable):
-            raise RequestError(
-                "serverUnavailable", "The accounts cannot be reached now.", status=503
-            ) from None
+            raise RequestError("serverUnavailable", "The accounts cannot be reached now.", status=503) from None
         with self._lock:
             self._kept.pop(key, None)
             self._kept[key] = (now, session)
@@ -97,9 +95,7 @@ class Sessions:
         """The Session object but for its state."""
         limits = self._services.limits
         return {
-            "capabilities": {
-                capability.urn: capability.session(limits) for capability in self._catalog.capabilities
-            },
+            "capabilities": {capability.urn: capability.session(limits) for capability in self._catalog.capabilities},
             "accounts": {account_id: self._account(access) for account_id, access in accounts.items()},
             "primaryAccounts": dict(primary),
             "username": username,

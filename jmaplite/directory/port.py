@@ -30,7 +30,7 @@ class Directory(Protocol):
     """Answers may take time (hashing, a network): call it outside the event loop."""
 
     def verify_password(self, name: str, password: str) -> Principal | None:
-        """The principal that this log-in name (or address) and password belong to, or None. Equal time for unknown names.
+        """The principal of this log-in name (or address) and password, or None. Equal time for unknown names.
 
         Raises DirectoryUnavailable.
         """

@@ -12,8 +12,7 @@ _MARKUP = re.compile(
 )
 _ALTERNATIVE = re.compile(r"(?<![^\s/\"'])(?:alt|title)\s*+=\s*+(?:\"([^\"]*+)|'([^']*+)|([^\s>]++))", re.I)
 _UNSEEN = {
-    name: re.compile(rf"</{name}(?![a-z0-9])[^>]*+(?:>|\Z)", re.I)
-    for name in ("script", "style", "title", "template")
+    name: re.compile(rf"</{name}(?![a-z0-9])[^>]*+(?:>|\Z)", re.I) for name in ("script", "style", "title", "template")
 }
 _BLOCK_NAMES = """
     address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset

@@ -85,9 +85,7 @@ def table_ddl(table: Table) -> str:
     if not table.clustered:
         _check_number(table)
         columns.append(f'"{table.key[0]}" INTEGER PRIMARY KEY')
-    columns += [
-        column_ddl(column) for column in table.columns if table.clustered or column.name != table.key[0]
-    ]
+    columns += [column_ddl(column) for column in table.columns if table.clustered or column.name != table.key[0]]
     if table.clustered:
         columns.append(f"PRIMARY KEY ({_listed(('account', *table.key))})")
     ending = "STRICT, WITHOUT ROWID" if table.clustered else "STRICT"
@@ -200,9 +198,7 @@ def _fit_table(run: Run, table: Table) -> None:
                 raise StoreDamaged(f"table {table.name} has no column {column.name}, which has no default")
             run(f'ALTER TABLE "{table.name}" ADD COLUMN {column_ddl(column)}')
         elif there[column.name][2] != _KINDS[column.kind]:
-            raise StoreDamaged(
-                f"column {table.name}.{column.name} is not {column.kind} but {there[column.name][2]}"
-            )
+            raise StoreDamaged(f"column {table.name}.{column.name} is not {column.kind} but {there[column.name][2]}")
     _fit_indexes(run, table)
 
 
@@ -222,9 +218,7 @@ def _fit_text(run: Run, text: TextIndex) -> None:
     if not there:
         _run_all(run, _statements(Schema((), (text,))))
     elif there != text.columns:
-        raise StoreDamaged(
-            f"text index {text.name} has other columns ({', '.join(there)}) than this version expects"
-        )
+        raise StoreDamaged(f"text index {text.name} has other columns ({', '.join(there)}) than this version expects")
 
 
 def _run_all(run: Run, statements: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import apsw
 from jmaplite.store.ddl import MIGRATIONS, Migration
 from jmaplite.store.feed import LocalFeed
 from jmaplite.store.housekeeping import Housekeeper
-from jmaplite.store.port import AccountInfo, Change, Schema, StoreError, UnknownAccount, Writer
+from jmaplite.store.port import AccountInfo, Change, Feed, Schema, StoreError, UnknownAccount, Writer
 from jmaplite.store.sqlite_account import FILE, SQLiteAccount, Surroundings
 from jmaplite.store.sqlite_files import AccountFiles, Identity, identity
 from jmaplite.store.system import System
@@ -45,25 +45,22 @@ class SQLiteStore:
         """Open the store, or make it if `create`. Raises StoreUnavailable, StoreDamaged."""
         _check_sqlite()
         self.path = path
-        self.feed = LocalFeed()
+        self._feed = LocalFeed()
+        self.feed: Feed = self._feed
         self._new_id = new_id
         self._limit = open_accounts
         self._lock = threading.Lock()
         self._handles: weakref.WeakValueDictionary[str, SQLiteAccount] = weakref.WeakValueDictionary()
         self._open: dict[str, SQLiteAccount] = {}
         self._system = System(path, create=create)
+        self.epoch = self._system.epoch
         templates = path / "templates"
         templates.mkdir(mode=0o700, exist_ok=True)
         self._files = AccountFiles(templates, schema, migrations)
         self._housekeeper = Housekeeper()
         self._surroundings = Surroundings(
-            self._files.texts, self.feed, self._housekeeper, self._files.check, self._opened
+            self._files.texts, self._feed, self._housekeeper, self._files.check, self._opened
         )
-
-    @property
-    def epoch(self) -> str:
-        """Begins every state string."""
-        return self._system.epoch
 
     def account(self, account_id: str) -> SQLiteAccount:
         """An account by its id. Raises UnknownAccount."""
@@ -100,7 +97,7 @@ class SQLiteStore:
 
         account_id, made = self._system.add(owner, self._new_id, make)
         if made and values:
-            self.feed.announce(Change(account_id, values))
+            self._feed.announce(Change(account_id, values))
         return account_id
 
     def verify(self, account_id: str) -> list[str]:
@@ -124,7 +121,8 @@ class SQLiteStore:
 
     def renew_epoch(self) -> str:
         """Take another epoch, after accounts were restored from a copy; answers it."""
-        return self._system.renew_epoch()
+        self.epoch = self._system.renew_epoch()
+        return self.epoch
 
     def settle(self) -> None:
         """Wait until the work in the background (checkpoints, closing of files) is done."""
@@ -156,6 +154,4 @@ class SQLiteStore:
 def _check_sqlite() -> None:
     version = apsw.SQLITE_VERSION_NUMBER
     if version < _LEAST_SQLITE or "ENABLE_FTS5" not in apsw.compile_options:
-        raise StoreError(
-            f"SQLite {apsw.sqlite_lib_version()} will not do: 3.51.3 with FTS5 or later is needed"
-        )
+        raise StoreError(f"SQLite {apsw.sqlite_lib_version()} will not do: 3.51.3 with FTS5 or later is needed")

@@ -261,6 +261,8 @@ class SQLiteAccount:
         finally:
             writer.end()
         if not session.connection.in_transaction:
+            if isinstance(failure, StoreError):
+                raise failure
             raise StoreUnavailable("the database had to undo the transaction") from failure
         if failure is not None:
             ledger.put_back(mark)
@@ -285,13 +287,13 @@ class SQLiteAccount:
             self.surroundings.feed.announce(Change(self.id, news))
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        if pages <= self._wal_pages:  # it has begun anew
+            self._checkpoint_at = CHECKPOINT_PAGES
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
     def _watch_log(self) -> None:
         """Ask for a checkpoint whenever the log has grown by so many pages more."""
-        if self._wal_pages < CHECKPOINT_PAGES:
-            self._checkpoint_at = CHECKPOINT_PAGES
-        elif self._wal_pages >= self._checkpoint_at:
+        if self._wal_pages >= self._checkpoint_at:
             self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
             self.surroundings.housekeeper.run(self.checkpoint)

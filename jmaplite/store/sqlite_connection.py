@@ -60,9 +60,7 @@ class Session:
 def connect(path: Path, *, writes: bool) -> Session:
     """Open an existing file. Raises StoreUnavailable if that fails, StoreDamaged if it is no database."""
     try:
-        connection = apsw.Connection(
-            os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS
-        )
+        connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS)
         try:
             session = Session(connection)
             _settle(session, writes)

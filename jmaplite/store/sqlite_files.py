@@ -31,9 +31,7 @@ class Identity:
 class AccountFiles:
     """Makes and checks account files of one schema; `templates` is a directory of the store."""
 
-    def __init__(
-        self, templates: Path, schema: Schema, migrations: tuple[Migration, ...] = MIGRATIONS
-    ) -> None:
+    def __init__(self, templates: Path, schema: Schema, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
         self._schema = schema
         self._migrations = migrations
         self._digest = digest(schema)

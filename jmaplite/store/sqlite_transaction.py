@@ -111,9 +111,7 @@ class Ledger:
 class SQLiteWriter(SQLiteReader):
     """Implements Writer for one piece of work inside a transaction."""
 
-    def __init__(
-        self, session: Session, account_id: str, texts: Mapping[str, TextStatements], ledger: Ledger
-    ) -> None:
+    def __init__(self, session: Session, account_id: str, texts: Mapping[str, TextStatements], ledger: Ledger) -> None:
         super().__init__(session, account_id, texts)
         self.scratch: dict[object, Any] = {}
         self._connection = session.connection

@@ -24,8 +24,7 @@ _EPOCH_OCTETS = 5
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS store (epoch TEXT NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS account (id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE) "
-    "STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS account (id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE) STRICT, WITHOUT ROWID",
 )
 
 
@@ -73,9 +72,7 @@ class System:
         listed = bool(self._rows("SELECT 1 FROM account WHERE id = ?", account_id))
         return listed and (self.directory(account_id).exists() or self._name(account_id))
 
-    def add(
-        self, owner: str, new_id: Callable[[], str], make: Callable[[Path, str], None]
-    ) -> tuple[str, bool]:
+    def add(self, owner: str, new_id: Callable[[], str], make: Callable[[Path, str], None]) -> tuple[str, bool]:
         """The id of a principal's account, and whether `make` was called to make it in a directory."""
         with self._transaction():
             known = self.account_of(owner)
@@ -113,9 +110,7 @@ class System:
             self._session.rows("PRAGMA journal_mode = WAL")
             version = self._session.rows("PRAGMA user_version")[0][0]
             if version > FORMAT:
-                raise StoreDamaged(
-                    f"{path} was written by a newer version of this program (format {version})"
-                )
+                raise StoreDamaged(f"{path} was written by a newer version of this program (format {version})")
             if version < FORMAT:
                 self._make()
             self._reconcile()

@@ -547,6 +547,14 @@ def test_a_slot_comes_back_when_what_held_it_fails() -> None:
         pass
 
 
+def test_users_who_have_nothing_under_way_are_not_remembered() -> None:
+    server = engine()
+    for number in range(10):
+        with server.request_slot(f"user{number}"):
+            pass
+    assert not server._requests._running
+
+
 def test_requests_and_uploads_are_counted_apart() -> None:
     server = limited({"max_concurrent_requests": 1, "max_concurrent_upload": 1})
     with server.request_slot("ann"), server.upload_slot("ann"):

@@ -202,8 +202,10 @@ def test_a_number_without_a_fraction_is_an_int_however_it_is_written(text: str, 
 
 
 def test_a_number_keeps_its_fraction_and_its_magnitude() -> None:
-    assert loads(b"[1.5,1e300,1e16]") == [1.5, 1e300, 1e16]
-    assert [type(number) for number in loads(b"[1.5,1e300,1e16]")] == [float, float, float]
+    numbers = loads(b"[1.0,1.5,1e300,1e16]")
+    assert numbers == [1, 1.5, 1e300, 1e16]
+    assert [type(number) for number in numbers] == [int, float, float, float]
+    assert loads(dumps(numbers)) == numbers
 
 
 def test_nesting_is_limited() -> None:

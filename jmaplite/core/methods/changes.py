@@ -7,6 +7,7 @@ was there before at the value at which it last changed, and a tombstone at the v
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from jmaplite.core.context import Arguments, Context, Handler, Response
@@ -39,7 +40,7 @@ def changes(data_type: DataType) -> Handler:
             entries = [] if since == current else _entries(data_type, tx, since, most + 1)
             more = len(entries) > most
             entries = entries[:most]
-            until = entries[-1][0] if more else current
+            until = entries[-1].value if more else current
             answer: dict[str, Any] = {
                 "accountId": access.account_id,
                 "oldState": arguments["sinceState"],
@@ -49,29 +50,29 @@ def changes(data_type: DataType) -> Handler:
                 "updated": [],
                 "destroyed": [],
             }
-            for _, kind, number in entries:
+            for kind, number in dict.fromkeys((entry.kind, entry.number) for entry in entries):
                 answer[kind].append(data_type.format_id(number))
             if data_type.count_properties:
-                answer["updatedProperties"] = _updated_properties(data_type, tx, since, entries)
+                answer["updatedProperties"] = _updated_properties(data_type, entries)
         return answer
 
     return run
 
 
-def _entries(data_type: DataType, tx: Reader, since: int, limit: int) -> list[tuple[int, str, int]]:
-    """(value, which list, number) of at most `limit` changes, the oldest first."""
-    records = data_type.records
-    table, revision = records.table.name, records.revision
-    account = tx.account
+@dataclass(frozen=True, slots=True, order=True)
+class _Entry:
+    """What happened to a record at a value; `only_counts` if no more than counts changed then."""
+
+    value: int
+    kind: str
+    number: int
+    only_counts: bool = False
+
+
+def _entries(data_type: DataType, tx: Reader, since: int, limit: int) -> list[_Entry]:
+    """At most `limit` entries of the log after a value, the oldest first."""
+    table, account = data_type.records.table.name, tx.account
     made = tx.rows(f"SELECT id FROM {table} WHERE account=? AND id>? ORDER BY id LIMIT ?", account, since, limit)
-    changed = tx.rows(
-        f"SELECT {revision}, id FROM {table} WHERE account=? AND {revision}>? AND {revision}>id AND id<=?"
-        f" ORDER BY {revision} LIMIT ?",
-        account,
-        since,
-        since,
-        limit,
-    )
     ended = tx.rows(
         "SELECT ended, id FROM tombstone WHERE account=? AND type=? AND ended>? AND id<=? ORDER BY ended LIMIT ?",
         account,
@@ -80,20 +81,23 @@ def _entries(data_type: DataType, tx: Reader, since: int, limit: int) -> list[tu
         since,
         limit,
     )
-    entries = [(number, "created", number) for (number,) in made]
-    entries += [(value, "updated", number) for value, number in changed]
-    entries += [(value, "destroyed", number) for value, number in ended]
-    entries.sort()
-    return entries[:limit]
+    entries = [_Entry(number, "created", number) for (number,) in made]
+    entries += [_Entry(value, "destroyed", number) for value, number in ended]
+    for column in data_type.records.revisions:
+        changed = tx.rows(
+            f"SELECT {column}, id FROM {table} WHERE account=? AND {column}>? AND {column}>id AND id<=?"
+            f" ORDER BY {column} LIMIT ?",
+            account,
+            since,
+            since,
+            limit,
+        )
+        entries += [_Entry(value, "updated", number, column != "changed") for value, number in changed]
+    return sorted(entries)[:limit]
 
 
-def _updated_properties(
-    data_type: DataType, tx: Reader, since: int, entries: list[tuple[int, str, int]]
-) -> list[str] | None:
+def _updated_properties(data_type: DataType, entries: list[_Entry]) -> list[str] | None:
     """The count properties if nothing else changed in what is answered as updated, else null (RFC 8621 §2.2)."""
-    updated = [number for _, kind, number in entries if kind == "updated"]
-    if not updated:
-        return None
-    sql = f"SELECT changed FROM {data_type.records.table.name} WHERE account=? AND id=?"
-    only_counts = all(tx.value(sql, tx.account, number) <= since for number in updated)
+    updated = [entry for entry in entries if entry.kind == "updated"]
+    only_counts = bool(updated) and all(entry.only_counts for entry in updated)
     return list(data_type.count_properties) if only_counts else None

@@ -44,7 +44,8 @@ def query_changes(data_type: DataType) -> Handler:
             }
             if arguments["calculateTotal"]:
                 answer["total"] = plan.total()
-            removed, added = [], []
+            removed: list[int] = []
+            added: list[tuple[int, int]] = []
             if answer["newQueryState"] != answer["oldQueryState"]:
                 removed, added = _difference(data_type, tx, since, arguments, plan, node, comparators)
         if arguments["maxChanges"] is not None and len(removed) + len(added) > arguments["maxChanges"]:
@@ -84,12 +85,18 @@ def _difference(
         end = plan.places([last]).get(last)
         if end is not None:
             added = [item for item in added if item[0] <= end]
-            removed = [number for number in removed if not _beyond(data_type, tx, comparators, last, candidates[number])]
+            removed = [
+                number for number in removed if not _beyond(data_type, tx, comparators, last, candidates[number])
+            ]
     return removed, added
 
 
 def _beyond(
-    data_type: DataType, tx: Reader, comparators: list[Comparator], last: int, candidate: tuple[int | None, bool]
+    data_type: DataType,
+    tx: Reader,
+    comparators: list[Comparator],
+    last: int,
+    candidate: tuple[int | None, bool],
 ) -> bool:
     """Whether a record that is gone came after `last`, as far as the type's own order tells."""
     place, gone = candidate

@@ -41,11 +41,6 @@ def check_body_properties(names: Iterable[str]) -> None:
             raise invalid_arguments(f"bodyProperties: EmailBodyPart has no property {name!r}"[:200])
 
 
-def needs_headers(names: Iterable[str]) -> bool:
-    """Whether part properties cannot be answered without the octets of header sections."""
-    return any(name == "headers" or name.startswith("header:") for name in names)
-
-
 @dataclass(slots=True)
 class Body:
     """One message with what its parts are told by: the digest of its octets, and the octets, read when needed."""

@@ -15,7 +15,8 @@ from jmaplite.store import Reader, Writer
 
 @dataclass(slots=True)
 class Truth:
-    """Counts of every Mailbox by name, what is unread in every Thread, and (n, newest arrival, its Email) of each in each."""
+    """Counts of every Mailbox by name; what is unread in every Thread; of a Thread in a Mailbox (n, newest arrival, its
+    Email)."""
 
     mailboxes: dict[int, Counter[str]] = field(default_factory=dict)
     threads: dict[int, tuple[int, int]] = field(default_factory=dict)

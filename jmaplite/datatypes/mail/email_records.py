@@ -20,7 +20,7 @@ from jmaplite.core.ranks import ListSource
 from jmaplite.core.records import Records, slots
 from jmaplite.core.schema import DataType
 from jmaplite.datatypes.mail import filing
-from jmaplite.datatypes.mail.body import BODY_PROPERTIES, Body, check_body_properties, needs_headers
+from jmaplite.datatypes.mail.body import BODY_PROPERTIES, Body, check_body_properties
 from jmaplite.datatypes.mail.capability import mail_settings
 from jmaplite.datatypes.mail.header_properties import email_headers, parse_header_property
 from jmaplite.datatypes.mail.ingest import Inserted, Prepared, insert, prepare
@@ -111,14 +111,22 @@ class EmailRecords(Records):
         return found
 
     def _rest(
-        self, ctx: Context, tx: Reader, digest: bytes, structure: str, names: list[str], arguments: dict[str, Any]
+        self,
+        ctx: Context,
+        tx: Reader,
+        digest: bytes,
+        structure: str,
+        names: list[str],
+        arguments: dict[str, Any],
     ) -> dict[str, Any]:
         """Properties that do not stand ready."""
         message = mime.load(loads(structure))
         whole = cache(lambda: ctx.services.blobs.read(tx, digest))
         only_head = not any(name in BODY_PROPERTIES for name in names)
         head = (lambda: ctx.services.blobs.read(tx, digest, 0, message.root.header_end)) if only_head else whole
-        return email_properties(Body(digest, message, whole, arguments.get("bodyProperties", ())), head, names, arguments)
+        return email_properties(
+            Body(digest, message, whole, arguments.get("bodyProperties", ())), head, names, arguments
+        )
 
     def exists(self, tx: Reader, number: int) -> bool:
         """Whether an Email of this number is there."""
@@ -180,7 +188,7 @@ class EmailRecords(Records):
     ) -> Iterable[tuple[int, int | None, bool]]:
         """Emails whose place in a query may differ since a state; whole Threads if the query looks at Threads."""
         made = "SELECT id, thread FROM email WHERE account=? AND id>?"
-        touched = dict(tx.rows(made, tx.account, since))
+        touched: dict[int, int] = dict(tx.rows(made, tx.account, since))
         columns = [column for name, column in (("mailboxIds", "moved"), ("keywords", "keyed")) if name in mutable]
         if columns:
             changed = " OR ".join(f"{column}>?" for column in columns)

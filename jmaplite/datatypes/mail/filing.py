@@ -25,7 +25,11 @@ def refile(tx: Writer, before: Placing, mailboxes: frozenset[int], keywords: fro
         columns["keyed"] = changed
     sets = ", ".join(f"{name}=?" for name in columns)
     tx.execute(
-        f"UPDATE email SET changed=?, {sets} WHERE account=? AND id=?", changed, *columns.values(), tx.account, before.id
+        f"UPDATE email SET changed=?, {sets} WHERE account=? AND id=?",
+        changed,
+        *columns.values(),
+        tx.account,
+        before.id,
     )
     place(tx, before, after)
 

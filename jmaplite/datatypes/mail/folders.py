@@ -19,7 +19,13 @@ FIRST_MAILBOXES = (
 
 
 def make_mailbox(
-    tx: Writer, owner: str, name: str, *, parent: int | None = None, role: str | None = None, sort_order: int = 0
+    tx: Writer,
+    owner: str,
+    name: str,
+    *,
+    parent: int | None = None,
+    role: str | None = None,
+    sort_order: int = 0,
 ) -> int:
     """Make a Mailbox outside any request, one that the owner of the account wants to see; answers its number."""
     number = tx.change("Mailbox")

@@ -58,9 +58,7 @@ def prepare(blobs: Blobs, account_id: str, octets: bytes, staged: Staged | None 
     values = header_values(fields)
     message = mime.parse(octets)
     subject = values["subject"] or ""
-    columns: dict[str, Any] = {
-        column: orjson.dumps(values[name]).decode() for name, column in HEADER_COLUMNS.items()
-    }
+    columns: dict[str, Any] = {column: orjson.dumps(values[name]).decode() for name, column in HEADER_COLUMNS.items()}
     columns["preview"] = orjson.dumps(mime.preview(octets, message)).decode()
     columns["structure"] = orjson.dumps(mime.dump(message)).decode()
     columns["from_key"] = sort_key(sorted_name(columns["from_"]))

@@ -64,7 +64,7 @@ MAILBOX = DataType(
 class MailboxRecords(Records):
     """Mailboxes, with the value at which their counts last changed beside that of all else."""
 
-    revision = "(CASE WHEN counted > changed THEN counted ELSE changed END)"
+    revisions = ("changed", "counted")
 
     def __init__(self, data_type: DataType) -> None:
         self.type = data_type
@@ -255,8 +255,8 @@ def has_any_role(ctx: Context, tx: Reader, value: bool) -> Scan:
 def is_subscribed(ctx: Context, tx: Reader, value: bool) -> Scan:
     """RFC 8621 §2.3: the same isSubscribed, for the user who asks."""
     return Scan(
-        f"{'' if value else 'NOT '}EXISTS (SELECT 1 FROM user_value u WHERE u.account={{a}}.account AND u.type='Mailbox'"
-        " AND u.id={a}.id AND u.property='isSubscribed' AND u.user=? AND u.value='true')",
+        f"{'' if value else 'NOT '}EXISTS (SELECT 1 FROM user_value u"
+        " WHERE u.account={a}.account AND u.type='Mailbox' AND u.id={a}.id AND u.property='isSubscribed' AND u.user=? AND u.value='true')",
         (ctx.user,),
         mutable=frozenset({"isSubscribed"}),
     )

@@ -49,7 +49,11 @@ class Placing:
 
 def read_placing(tx: Reader, number: int) -> Placing | None:
     """Where an Email is, or None if there is no such Email."""
-    row = tx.row("SELECT arrival, thread, mailbox_ids, keywords FROM email WHERE account=? AND id=?", tx.account, number)
+    row = tx.row(
+        "SELECT arrival, thread, mailbox_ids, keywords FROM email WHERE account=? AND id=?",
+        tx.account,
+        number,
+    )
     if row is None:
         return None
     mailboxes = frozenset(int(box[1:], 16) for box in loads(row[2]))
@@ -85,12 +89,12 @@ def place(tx: Writer, before: Placing | None, after: Placing | None) -> None:
 
 
 def _gathered(tx: Writer) -> _Gathered:
-    found = tx.scratch.get(_Gathered)
+    found: _Gathered | None = tx.scratch.get(_Gathered)
     if found is None:
         trash = tx.value("SELECT id FROM mailbox WHERE account=? AND role='trash'", tx.account)
         found = tx.scratch[_Gathered] = _Gathered(trash or 0)
         tx.at_end(lambda: flush(tx))
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def flush(tx: Writer) -> None:
@@ -101,13 +105,13 @@ def flush(tx: Writer) -> None:
     for source, deltas in gathered.lists.values():
         ranks.adjust(tx, source, deltas)
     for mailbox, counts in gathered.counts.items():
-        deltas = [counts[name] for name in COUNTS]
-        if any(deltas):
+        sums = [counts[name] for name in COUNTS]
+        if any(sums):
             tx.execute(
                 "UPDATE mailbox SET counted=?, total_emails=total_emails+?, unread_emails=unread_emails+?,"
                 " total_threads=total_threads+?, unread_threads=unread_threads+? WHERE account=? AND id=?",
                 tx.change("Mailbox"),
-                *deltas,
+                *sums,
                 tx.account,
                 mailbox,
             )
@@ -119,7 +123,10 @@ def _place_in_mailboxes(tx: Writer, gathered: _Gathered, before: Placing | None,
     for mailbox in old - new:
         assert before is not None
         tx.execute(
-            "DELETE FROM email_mailbox WHERE account=? AND mailbox=? AND arrival=?", tx.account, mailbox, before.arrival
+            "DELETE FROM email_mailbox WHERE account=? AND mailbox=? AND arrival=?",
+            tx.account,
+            mailbox,
+            before.arrival,
         )
         gathered.entry(mailbox_emails(mailbox), before.arrival, -1)
         gathered.count(mailbox, "totalEmails", -1)
@@ -147,7 +154,10 @@ def _place_by_keywords(tx: Writer, gathered: _Gathered, before: Placing | None, 
     for keyword in old - new:
         assert before is not None
         tx.execute(
-            "DELETE FROM email_keyword WHERE account=? AND keyword=? AND arrival=?", tx.account, keyword, before.arrival
+            "DELETE FROM email_keyword WHERE account=? AND keyword=? AND arrival=?",
+            tx.account,
+            keyword,
+            before.arrival,
         )
         gathered.entry(keyword_emails(keyword), before.arrival, -1)
     for keyword in new - old:
@@ -189,7 +199,11 @@ def _place_in_thread(tx: Writer, gathered: _Gathered, before: Placing | None, af
     new_inside = inside + new_unread[1] - old_unread[1]
     now = _place_thread_rows(tx, gathered, placing, present, old_boxes, new_boxes)
     tx.execute(
-        "UPDATE thread SET unread=?, unread_trash=? WHERE account=? AND id=?", new_outside, new_inside, tx.account, thread
+        "UPDATE thread SET unread=?, unread_trash=? WHERE account=? AND id=?",
+        new_outside,
+        new_inside,
+        tx.account,
+        thread,
     )
     was_unread = {box for box in present if (inside if box == trash else outside) > 0}
     is_unread = {box for box in now if (new_inside if box == trash else new_outside) > 0}
@@ -223,7 +237,10 @@ def _place_thread_rows(
 
 def _enter(tx: Writer, gathered: _Gathered, placing: Placing, box: int) -> None:
     row = tx.row(
-        "SELECT arrival FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?", tx.account, placing.thread, box
+        "SELECT arrival FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?",
+        tx.account,
+        placing.thread,
+        box,
     )
     if row is None:
         tx.execute(
@@ -241,28 +258,45 @@ def _enter(tx: Writer, gathered: _Gathered, placing: Placing, box: int) -> None:
         gathered.entry(mailbox_threads(box), placing.arrival, 1)
     else:
         tx.execute(
-            "UPDATE thread_mailbox SET n=n+1 WHERE account=? AND thread=? AND mailbox=?", tx.account, placing.thread, box
+            "UPDATE thread_mailbox SET n=n+1 WHERE account=? AND thread=? AND mailbox=?",
+            tx.account,
+            placing.thread,
+            box,
         )
 
 
 def _leave(tx: Writer, gathered: _Gathered, placing: Placing, box: int) -> bool:
     """Take an Email of a Thread out of a Mailbox; answers whether the Thread has left it altogether."""
     n, newest = tx.rows(
-        "SELECT n, arrival FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?", tx.account, placing.thread, box
+        "SELECT n, arrival FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?",
+        tx.account,
+        placing.thread,
+        box,
     )[0]
     if n == 1:
         tx.execute(
-            "DELETE FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?", tx.account, placing.thread, box
+            "DELETE FROM thread_mailbox WHERE account=? AND thread=? AND mailbox=?",
+            tx.account,
+            placing.thread,
+            box,
         )
         gathered.entry(mailbox_threads(box), newest, -1)
         return True
     if newest != placing.arrival:
         tx.execute(
-            "UPDATE thread_mailbox SET n=n-1 WHERE account=? AND thread=? AND mailbox=?", tx.account, placing.thread, box
+            "UPDATE thread_mailbox SET n=n-1 WHERE account=? AND thread=? AND mailbox=?",
+            tx.account,
+            placing.thread,
+            box,
         )
         return False
-    inside = "" if box == WHOLE_ACCOUNT else (
-        " AND EXISTS (SELECT 1 FROM email_mailbox m WHERE m.account=e.account AND m.mailbox=? AND m.arrival=e.arrival)"
+    inside = (
+        ""
+        if box == WHOLE_ACCOUNT
+        else (
+            " AND EXISTS (SELECT 1 FROM email_mailbox m"
+            " WHERE m.account=e.account AND m.mailbox=? AND m.arrival=e.arrival)"
+        )
     )
     arrival, number = tx.rows(
         f"SELECT e.arrival, e.id FROM email e WHERE e.account=? AND e.thread=? AND e.arrival<?{inside}"

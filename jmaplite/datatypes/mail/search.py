@@ -12,7 +12,7 @@ _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'(?=\s|$)|(\S+)',
 def words(text: str, columns: tuple[str, ...] = ()) -> Words:
     """What a search string asks for: every word, and every phrase between matched quotes, must be there.
 
-    Within a phrase a backslash stands before a quote or a backslash. A quote without its match is a character of a word.
+    Within a phrase a backslash stands before a quote or a backslash. A quote without its match belongs to its word.
     """
     phrases = []
     for double, single, word in _TOKEN.findall(text):

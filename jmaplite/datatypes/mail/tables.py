@@ -73,14 +73,24 @@ EMAIL = Table(
 
 EMAIL_MAILBOX = Table(
     "email_mailbox",
-    (Column("mailbox", "integer"), Column("arrival", "integer"), Column("id", "integer"), Column("thread", "integer")),
+    (
+        Column("mailbox", "integer"),
+        Column("arrival", "integer"),
+        Column("id", "integer"),
+        Column("thread", "integer"),
+    ),
     ("mailbox", "arrival"),
 )
 """Which Emails are in a Mailbox."""
 
 EMAIL_KEYWORD = Table(
     "email_keyword",
-    (Column("keyword", "text"), Column("arrival", "integer"), Column("id", "integer"), Column("thread", "integer")),
+    (
+        Column("keyword", "text"),
+        Column("arrival", "integer"),
+        Column("id", "integer"),
+        Column("thread", "integer"),
+    ),
     ("keyword", "arrival"),
     (Index("email_keyword_thread", ("keyword", "thread")),),
 )

@@ -33,9 +33,7 @@ class ThreadRecords(Records):
 
     def __init__(self, data_type: DataType) -> None:
         self.type = data_type
-        self.table: Table = data_type.generated_table(
-            (Column("unread", "integer"), Column("unread_trash", "integer"))
-        )
+        self.table: Table = data_type.generated_table((Column("unread", "integer"), Column("unread_trash", "integer")))
 
     def serves(self, name: str) -> bool:
         """The list of Emails is read from the Emails."""

@@ -31,10 +31,12 @@ def check(tx: Reader) -> list[str]:
     lists += [keyword_emails(keyword) for keyword in {UNSEEN, *(row[0] for row in words)}]
     for source in lists:
         found += ranks.faults(tx, source)
-    sql = "SELECT count(*) FROM email e WHERE account=? AND NOT EXISTS (SELECT 1 FROM thread t WHERE t.account=e.account AND t.id=e.thread)"
-    if tx.value(sql, tx.account):
+    without = (
+        "SELECT count(*) FROM email e WHERE account=?"
+        " AND NOT EXISTS (SELECT 1 FROM {} o WHERE o.account=e.account AND {})"
+    )
+    if tx.value(without.format("thread", "o.id=e.thread"), tx.account):
         found.append("Emails are in a Thread that is not there")
-    sql = "SELECT count(*) FROM email e WHERE account=? AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.account=e.account AND b.digest=e.blob)"
-    if tx.value(sql, tx.account):
+    if tx.value(without.format("blob", "o.digest=e.blob"), tx.account):
         found.append("the octets of Emails are missing")
     return found

@@ -9,6 +9,8 @@ from jmaplite.formats.mime.charsets import nfc
 from jmaplite.formats.mime.fields import comment_end, unfold
 from jmaplite.formats.mime.words import decode_comment, decode_words
 
+MAX_LIST = 1_000_000  # octets of a field that are read: some ten thousand addresses
+
 Token = tuple[str, str]  # (kind, text as written; of a quoted string or comment, what is inside)
 Address = dict[str, str | None]
 
@@ -28,7 +30,7 @@ _SIMPLE = re.compile(
 
 def addresses(value: bytes) -> list[Address]:
     """The EmailAddress[] of an address list, best effort, groups dissolved (RFC 8621 §4.1.2.3)."""
-    string = unfold(value)
+    string = unfold(value[:MAX_LIST])
     simple = _read_simple(string)
     if simple is not None:
         return simple
@@ -37,7 +39,7 @@ def addresses(value: bytes) -> list[Address]:
 
 def grouped_addresses(value: bytes) -> list[dict[str, object]]:
     """The EmailAddressGroup[] of an address list, best effort (RFC 8621 §4.1.2.4)."""
-    string = unfold(value)
+    string = unfold(value[:MAX_LIST])
     simple = _read_simple(string)
     if simple is not None:
         return [{"name": None, "addresses": simple}] if simple else []
@@ -155,6 +157,9 @@ class _Reader:
 
     def _finish(self) -> None:
         """Add the mailbox read so far, if there is one, to its group."""
+        if self._angle is None and not self._words:
+            self._comment = None
+            return
         if self._angle is not None:
             name, email = _phrase(self._words), _addr_spec(_without_route(self._angle))
         else:

@@ -51,9 +51,7 @@ _UNSAFE = re.compile(
     + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
     + "]"
 )
-_C1_AS_CP1252 = {
-    n: bytes([n]).decode("cp1252") for n in range(0x80, 0xA0) if n not in b"\x81\x8d\x8f\x90\x9d"
-}
+_C1_AS_CP1252 = {n: bytes([n]).decode("cp1252") for n in range(0x80, 0xA0) if n not in b"\x81\x8d\x8f\x90\x9d"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.:+()-]{0,39}\Z")
 _META = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
 _STATEFUL = ("iso2022", "hz", "utf-7")

@@ -80,9 +80,7 @@ _FIELDS = {  # every field of RFC 5322 and RFC 2369; all forms are allowed for a
     "Date": "Date Resent-Date",
     "URLs": "List-Help List-Unsubscribe List-Subscribe List-Post List-Owner List-Archive",
 }
-_BY_FIELD = {
-    field.lower(): _ALLOWED[form_names] for form_names, fields in _FIELDS.items() for field in fields.split()
-}
+_BY_FIELD = {field.lower(): _ALLOWED[form_names] for form_names, fields in _FIELDS.items() for field in fields.split()}
 
 
 def allowed_forms(header_name: str) -> frozenset[str]:

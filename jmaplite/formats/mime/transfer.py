@@ -45,13 +45,7 @@ def base64(octets: bytes) -> bytes:
 
 def quoted_printable(octets: bytes) -> bytes:
     """Decode quoted-printable; an "=" that starts no escape stays as it is (RFC 2045 §6.7)."""
-    if (
-        b" \r" in octets
-        or b" \n" in octets
-        or b"\t\r" in octets
-        or b"\t\n" in octets
-        or octets[-1:] in b" \t"
-    ):
+    if b" \r" in octets or b" \n" in octets or b"\t\r" in octets or b"\t\n" in octets or octets[-1:] in b" \t":
         octets = _TRAILING_SPACE.sub(b"", octets)
     if b"=\r" in octets and octets.count(b"=\r") != octets.count(b"=\r\n"):
         octets = _BARE_CR.sub(b"=\r\n", octets)

@@ -45,9 +45,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An Email as it is kept: Id, octets, keywords, seconds of receivedAt, and the first address of From."""
+    """An Email: Id, octets and their SHA-256, keywords, receivedAt in seconds, and the address of From."""
 
     id: str
+    digest: bytes
     octets: bytes
     keywords: frozenset[str]
     received: int
@@ -55,9 +56,9 @@ class Stored:
 
 
 class Transfer:
-    """What commands do with the mail of accounts; `fill` writes what a new account gets."""
+    """What commands do with the mail of accounts; `fill` writes what a new account, of an owner, gets."""
 
-    def __init__(self, services: Services, directory: Directory, fill: Callable[[Writer], None]) -> None:
+    def __init__(self, services: Services, directory: Directory, fill: Callable[[Writer, str], None]) -> None:
         self._services = services
         self._directory = directory
         self._fill = fill
@@ -71,9 +72,10 @@ class Transfer:
         with _told():
             principal = self._directory.principal(name) or self._directory.by_email(name)
             if principal is not None:
-                account_id = store.account_of(principal.name)
-                account_id = account_id or store.create_account(principal.name, self._fill)
-                return Owner(account_id, principal.name)
+                owner = principal.name
+                account_id = store.account_of(owner)
+                account_id = account_id or store.create_account(owner, lambda tx: self._fill(tx, owner))
+                return Owner(account_id, owner)
             owners = self.owners()
             found = next((owner for owner in owners if owner.account_id == name), None)
             if found is not None:
@@ -127,6 +129,7 @@ class Transfer:
                         addresses = orjson.loads(sender)
                         yield Stored(
                             f"E{number:x}",
+                            digest,
                             self._services.blobs.read(tx, digest),
                             frozenset(orjson.loads(keywords)),
                             arrival >> ARRIVAL_SHIFT,
