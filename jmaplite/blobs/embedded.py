@@ -124,9 +124,7 @@ class EmbeddedUpload:
 class EmbeddedBlobs:
     """Implements Blobs in the directory of a store; `clock` tells seconds since the epoch."""
 
-    def __init__(
-        self, root: Path, *, inline_limit: int = INLINE_LIMIT, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, root: Path, *, inline_limit: int = INLINE_LIMIT, clock: Callable[[], float] = time.time) -> None:
         self._accounts = root / "accounts"
         self._inline_limit = inline_limit
         self._clock = clock

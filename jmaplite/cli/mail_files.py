@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
 from jmaplite.formats.mailboxes import (
     Flags,
@@ -147,8 +147,8 @@ def _mbox(path: Path, box: MailboxPath, *, quoting: Quoting, flags: bool, limit:
     """The messages of one mbox file."""
     where, done = str(path), 0
     try:
-        quoted = quoting == "mboxrd"
-        if quoting == "auto":
+        quoted = quoting != "none"
+        if quoting == "auto" and path.is_file():  # a pipe can be read only once
             with _pieces(path) as (pieces, _):
                 quoted = quotes(pieces)
         with _pieces(path) as (pieces, position):
@@ -257,9 +257,9 @@ def _pieces(path: Path, size: int = _PIECE) -> Iterator[tuple[Iterator[bytes], C
     """A file's octets in pieces, unpacked if it is a gzip file, and how far the file itself has been read."""
     with path.open("rb") as file:
         packed = file.peek(2)[:2] == _GZIP
-        reader = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+        reader = gzip.GzipFile(fileobj=file) if packed else file
         position = file.tell if path.is_file() else lambda: 0
-        yield iter(partial(reader.read, size), b""), position
+        yield iter(partial(reader.read1, size), b""), position
 
 
 def _up_to(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:

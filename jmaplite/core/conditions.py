@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 32
 _MOST = 500
+_MOST_PARAMETERS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class _Parser:
     ctx: Context
     tx: Reader
     seen: int = field(default=0)
+    parameters: int = field(default=0)
 
     def node(self, value: Any, depth: int) -> Node:
         if not isinstance(value, dict):
@@ -89,7 +91,10 @@ class _Parser:
             raise invalid_arguments("filter: conditions must be an array")
         if len(value) > 2:
             raise invalid_arguments("filter: a FilterOperator has an operator and conditions only")
-        return Node(operator, tuple(self.node(item, depth + 1) for item in conditions))
+        nodes = tuple(self.node(item, depth + 1) for item in conditions)
+        if operator == "AND":
+            return _all_of(nodes)
+        return nodes[0] if operator == "OR" and len(nodes) == 1 else Node(operator, nodes)
 
     def condition(self, value: dict[str, Any]) -> Node:
         leaves = []
@@ -99,8 +104,20 @@ class _Parser:
                 raise MethodError("unsupportedFilter", f"filter: unknown condition {name!r}"[:200])
             if not condition.check(wanted):
                 raise invalid_arguments(f"filter: {name} must be {condition.kind}")
-            leaves.append(Node("", scan=condition.scan(self.ctx, self.tx, wanted)))
-        return leaves[0] if len(leaves) == 1 else Node("AND", tuple(leaves))
+            scan = condition.scan(self.ctx, self.tx, wanted)
+            self.parameters += len(scan.parameters)
+            if self.parameters > _MOST_PARAMETERS:
+                raise MethodError("unsupportedFilter", f"more than {_MOST_PARAMETERS} values to compare with")
+            leaves.append(Node("", scan=scan))
+        return _all_of(tuple(leaves))
+
+
+def _all_of(nodes: tuple[Node, ...]) -> Node:
+    """Nodes that must all match; an AND among them is taken apart, so that each of its scans may drive the query."""
+    flat: list[Node] = []
+    for node in nodes:
+        flat.extend(node.nodes if node.operator == "AND" else (node,))
+    return flat[0] if len(flat) == 1 else Node("AND", tuple(flat))
 
 
 @dataclass(slots=True)

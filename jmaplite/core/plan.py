@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from jmaplite.core import collation
-from jmaplite.core.conditions import Node, Predicates, Scan
+from jmaplite.core.conditions import Node, Predicates
 from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.ranks import ListSource, Ranks
 from jmaplite.core.schema import DataType
 from jmaplite.store import Reader, Row, Value
+
+_MOST_COMPARATORS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ def parse_sort(data_type: DataType, value: Any) -> list[Comparator]:
         return []
     if not isinstance(value, list):
         raise invalid_arguments("sort must be Comparator[]|null")
+    if len(value) > _MOST_COMPARATORS:
+        raise MethodError("unsupportedSort", f"more than {_MOST_COMPARATORS} comparators")
     return [_comparator(data_type, item) for item in value]
 
 
@@ -55,14 +59,14 @@ def _comparator(data_type: DataType, value: Any) -> Comparator:
     sort = data_type.sorts.get(value["property"])
     if sort is None:
         raise MethodError("unsupportedSort", f"sort: cannot sort by {value['property']!r}"[:200])
-    known = {"property", "isAscending", "collation"} | ({"keyword"} if sort.with_keyword else set())
+    known = {"property", "isAscending", "collation"} | ({"keyword"} if sort.keyword else set())
     if not value.keys() <= known:
         raise invalid_arguments(f"sort: unknown {sorted(value.keys() - known)[0]!r} in a Comparator"[:200])
     parameters: tuple[Value, ...] = ()
-    if sort.with_keyword:
+    if sort.keyword is not None:
         if not isinstance(value.get("keyword"), str):
             raise invalid_arguments(f"sort: {value['property']} needs a keyword")
-        parameters = (value["keyword"].lower(),)
+        parameters = (sort.keyword(value["keyword"]),)
     other = wanted if sort.text is not None and wanted != collation.DEFAULT else None
     return Comparator(
         sort.expression, not ascending, parameters, sort.mutable, sort.is_key, sort.text, sort.decode, other
@@ -298,20 +302,13 @@ def _without(node: Node, driver: Node | None) -> Node:
     return Node("AND", tuple(child for child in node.nodes if child is not driver))
 
 
-def single_scan(node: Node) -> Scan | None:
-    """The scan that a filter consists of, if it is only one."""
-    if node.scan is not None:
-        return node.scan
-    return single_scan(node.nodes[0]) if node.operator in ("AND", "OR") and len(node.nodes) == 1 else None
-
-
 def make_plan(data_type: DataType, tx: Reader, node: Node, comparators: list[Comparator], *, collapse: bool) -> Plan:
     """The best plan for a filter and a sort."""
     records = data_type.records
     in_key_order = not comparators or (len(comparators) == 1 and comparators[0].is_key)
     descending = comparators[0].descending if comparators else records.newest_first
     if in_key_order:
-        scan = single_scan(node)
+        scan = node.scan
         everything = node.operator == "AND" and not node.nodes
         listed = scan.listed if scan is not None else records.listed() if everything else None
         if collapse:

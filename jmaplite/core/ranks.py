@@ -75,7 +75,9 @@ class Ranks:
         return int(before + tx.value(sql, tx.account, *source.parameters, block, key))
 
     def select(self, index: int) -> int | None:
-        """The key of the entry at an index (from 0, in ascending order), or None beyond the end."""
+        """The key of the entry at an index (from 0, in ascending order), or None beyond either end."""
+        if index < 0:
+            return None
         group, left = self._descend(1, _LOWEST, 1 << 62, index)
         if group is None:
             return None
@@ -186,9 +188,14 @@ def _split_group(tx: Writer, name: str, group: int) -> None:
 
 def recount(tx: Writer, source: ListSource) -> None:
     """Count a list anew from its rows."""
-    tx.execute("DELETE FROM list_block WHERE account=? AND list=?", tx.account, source.name)
+    forget(tx, source)
     sql = f"SELECT {source.key} FROM {source.table} WHERE {source.condition()} ORDER BY {source.key}"
     adjust(tx, source, [(row[0], 1) for row in tx.rows(sql, tx.account, *source.parameters)])
+
+
+def forget(tx: Writer, source: ListSource) -> None:
+    """Let go of the counts of a list that is no more."""
+    tx.execute("DELETE FROM list_block WHERE account=? AND list=?", tx.account, source.name)
 
 
 def faults(tx: Reader, source: ListSource) -> list[str]:

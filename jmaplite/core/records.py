@@ -127,7 +127,7 @@ class Records:
     def user_value(self, ctx: Context, tx: Reader, number: int, name: str) -> Any:
         """What a per-user property is for the user who asks."""
         value = tx.value(
-            "SELECT value FROM user_value WHERE account=? AND type=? AND id=? AND property=? AND user=?",
+            'SELECT value FROM user_value WHERE account=? AND type=? AND id=? AND property=? AND "user"=?',
             tx.account,
             self.type.name,
             number,
@@ -139,8 +139,8 @@ class Records:
     def set_user_value(self, tx: Writer, user: str, number: int, name: str, value: Any) -> None:
         """Keep a per-user property for a user."""
         tx.execute(
-            "INSERT INTO user_value (account, type, id, property, user, value) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (account, type, id, property, user) DO UPDATE SET value=excluded.value",
+            'INSERT INTO user_value (account, type, id, property, "user", value) VALUES (?, ?, ?, ?, ?, ?)'
+            ' ON CONFLICT (account, type, id, property, "user") DO UPDATE SET value=excluded.value',
             tx.account,
             self.type.name,
             number,
@@ -213,9 +213,27 @@ class Records:
         numbers = (other.parse_id(item) for item in ([value] if isinstance(value, str) else value))
         return all(number is not None and other.records.exists(tx, number) for number in numbers)
 
-    def normal_patch(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A PatchObject with its paths as they are kept."""
-        return changes
+    def normal_patch(self, ctx: Context, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """A PatchObject with its paths as they are kept: Ids that are keys may be creation references too."""
+        return {self._normal_path(ctx, path): value for path, value in changes.items()}
+
+    def _normal_path(self, ctx: Context, path: str) -> str:
+        name, slash, below = path.partition("/")
+        prop = self.type.properties.get(name) if slash else None
+        return f"{name}/{_resolved(ctx, below)}" if prop is not None and prop.refers is not None else path
+
+    def current(
+        self,
+        ctx: Context,
+        access: Access,
+        tx: Reader,
+        number: int,
+        names: Sequence[str],
+        changes: Mapping[str, Any],
+    ) -> Any:
+        """A record that exists, to be patched: the properties that the changes name, as /get answers them."""
+        arguments = {name: argument.default for name, argument in self.type.get_arguments.items()}
+        return self.read(ctx, access, tx, [number], names, arguments)[number]
 
     def prepare(self, ctx: Context, access: Access, given: Mapping[str, Any]) -> Any:
         """What can be worked out about a record to be made before the transaction begins. Raises SetError."""
@@ -232,7 +250,10 @@ class Records:
     def insert(
         self, ctx: Context, access: Access, tx: Writer, record: Mapping[str, Any], prepared: Any
     ) -> tuple[int, dict[str, Any]]:
-        """Make a record of complete, valid values; answers its number and what the client did not send of it."""
+        """Make a record of complete, valid values; answers its number, and what to tell of it to a client.
+
+        What the client itself has sent is left out of that later. Raises SetError only before anything is written.
+        """
         number = tx.change(self.type.name)
         columns = {"account": tx.account, "id": number, "changed": number, **self.columns(record)}
         marks = ", ".join("?" * len(columns))
@@ -242,10 +263,10 @@ class Records:
                 self.set_user_value(tx, ctx.user, number, name, value)
         return number, self.read(ctx, access, tx, [number], tuple(self.type.properties), {})[number]
 
-    def original(self, ctx: Context, access: Access, tx: Reader, number: int) -> Any:
-        """What /copy takes of a record that exists."""
+    def original(self, ctx: Context, source: Access, target: Access, tx: Reader, number: int) -> Any:
+        """What /copy takes of a record that exists, made ready for the account that it is copied to."""
         names = tuple(name for name, prop in self.type.properties.items() if not prop.server_set)
-        return self.read(ctx, access, tx, [number], names, {})[number]
+        return self.read(ctx, source, tx, [number], names, {})[number]
 
     def insert_copy(
         self, ctx: Context, access: Access, tx: Writer, original: Any, given: Mapping[str, Any]
@@ -258,7 +279,10 @@ class Records:
     def update(
         self, ctx: Context, access: Access, tx: Writer, number: int, changes: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Give properties of a record new values; answers what else changed (RFC 8620 §5.3 `updated`)."""
+        """Give properties of a record new values; answers what else changed (RFC 8620 §5.3 `updated`).
+
+        Raises SetError only before anything is written.
+        """
         columns = {"changed": tx.change(self.type.name), **self.columns(changes)}
         sets = ", ".join(f"{name}=?" for name in columns)
         sql = f"UPDATE {self.table.name} SET {sets} WHERE account=? AND id=?"
@@ -269,7 +293,7 @@ class Records:
         return None
 
     def destroy(self, ctx: Context, access: Access, tx: Writer, number: int, arguments: Mapping[str, Any]) -> None:
-        """End a record. Raises SetError."""
+        """End a record. Raises SetError only before anything is written."""
         tx.execute(f"DELETE FROM {self.table.name} WHERE account=? AND id=?", tx.account, number)
         tx.execute("DELETE FROM user_value WHERE account=? AND type=? AND id=?", tx.account, self.type.name, number)
         bury(tx, self.type.name, number)
@@ -291,7 +315,7 @@ class Records:
         for row in tx.rows(sql, tx.account, since):
             yield row[0], None, False
         if mutable:
-            sql = f"SELECT id FROM {self.table.name} WHERE account=? AND changed>? AND changed>id AND id<=?"
+            sql = f"SELECT id FROM {self.table.name} WHERE account=? AND changed>? AND changed>id AND +id<=?"
             for row in tx.rows(sql, tx.account, since, since):
                 yield row[0], None, False
         sql = "SELECT id, place FROM tombstone WHERE account=? AND type=? AND ended>? AND id<=?"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jmaplite.core.context import Access, Context, Handler, Method
 from jmaplite.core.kinds import Checker, compile_kind
-from jmaplite.store import Column, Index, Reader, Table, Writer
+from jmaplite.store import Column, Index, Reader, Table, Value, Writer
 
 if TYPE_CHECKING:
     from jmaplite.core.conditions import Scan
@@ -81,15 +81,15 @@ class Sort:
 
     `expression` is SQL over the type's own table (alias `{a}`) that orders as the default collation does; `text` that
     of what `decode` makes the string of, for Comparators that name another collation; `mutable` are the properties
-    whose change moves a record; `with_keyword` says that the Comparator must carry a `keyword`, bound to the `?` of
-    `expression`; `is_key` that the order is, but for ties, that of the type's order key.
+    whose change moves a record; with `keyword`, the Comparator must carry a `keyword`, which this makes what is bound to
+    the `?` of `expression`; `is_key` says that the order is, but for ties, that of the type's order key.
     """
 
     expression: str
     text: str | None = None
     decode: Callable[[Any], str] = str
     mutable: frozenset[str] = frozenset()
-    with_keyword: bool = False
+    keyword: Callable[[str], Value] | None = None
     is_key: bool = False
 
 

@@ -36,6 +36,22 @@ class TreePlan:
         wanted = set(numbers)
         return {number: index for index, number in enumerate(self.order) if number in wanted}
 
+    def affected(self, numbers: Iterable[int]) -> set[int]:
+        """These records, as far as they are there, and all beneath them, whose places follow theirs."""
+        parents = self._parents
+        children: dict[int, list[int]] = {}
+        for number, parent in parents.items():
+            if parent is not None:
+                children.setdefault(parent, []).append(number)
+        left = [number for number in numbers if number in parents]
+        found: set[int] = set()
+        while left:
+            number = left.pop()
+            if number not in found:
+                found.add(number)
+                left.extend(children.get(number, ()))
+        return found
+
     @cached_property
     def order(self) -> list[int]:
         """All results in order."""

@@ -7,7 +7,7 @@ from html import unescape
 
 # Every markup ends where a browser ends it, or with the document: nothing is looked at twice.
 _MARKUP = re.compile(
-    r"<(?:!--|[!?][^>]*+(?:>|\Z)|(/?)([a-zA-Z][^\s/>]*+)"
+    r"<(?:!--|(?:[!?]|/(?![a-zA-Z]))[^>]*+(?:>|\Z)|(/?)([a-zA-Z][^\s/>]*+)"
     r"((?:[^>=]++|=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))?)*+)(?:>|\Z))"
 )
 _ALTERNATIVE = re.compile(r"(?<![^\s/\"'])(?:alt|title)\s*+=\s*+(?:\"([^\"]*+)|'([^']*+)|([^\s>]++))", re.I)

@@ -22,6 +22,7 @@ from jmaplite.store.port import (
     Words,
     Writer,
 )
+from jmaplite.store.words import WordFinder
 
 __all__ = [
     "Account",
@@ -42,6 +43,7 @@ __all__ = [
     "TextMatch",
     "UnknownAccount",
     "Value",
+    "WordFinder",
     "Words",
     "Writer",
 ]

@@ -52,11 +52,11 @@ class SQLiteStore:
         self._lock = threading.Lock()
         self._handles: weakref.WeakValueDictionary[str, SQLiteAccount] = weakref.WeakValueDictionary()
         self._open: dict[str, SQLiteAccount] = {}
+        templates = path / "templates"
+        self._files = AccountFiles(templates, schema, migrations)
         self._system = System(path, create=create)
         self.epoch = self._system.epoch
-        templates = path / "templates"
         templates.mkdir(mode=0o700, exist_ok=True)
-        self._files = AccountFiles(templates, schema, migrations)
         self._housekeeper = Housekeeper()
         self._surroundings = Surroundings(
             self._files.texts, self._feed, self._housekeeper, self._files.check, self._opened

@@ -30,6 +30,8 @@ FILE = "account.sqlite"
 CHECKPOINT_PAGES = 2_000
 """Pages in the write-ahead log from which it is worth carrying them over into the database."""
 
+_PASSES = 4
+_FEW_PAGES = 100
 _IDLE_READERS = 4
 _RESTART_MILLISECONDS = 20
 
@@ -147,7 +149,10 @@ class SQLiteAccount:
         """
         session = connect(self._path, writes=True)
         try:
-            session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            for _ in range(_PASSES):
+                pages, carried = session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                if pages - carried < _FEW_PAGES:
+                    break
             session.connection.set_busy_timeout(_RESTART_MILLISECONDS)
             with self._write_lock, suppress(apsw.BusyError):
                 session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
@@ -158,7 +163,10 @@ class SQLiteAccount:
 
     def verify(self) -> list[str]:
         """Faults found by SQLite in the file, text indexes included."""
-        session = connect(self._path, writes=False)
+        try:
+            session = connect(self._path, writes=False)
+        except StoreError as error:
+            return [str(error)]
         try:
             return [row[0] for row in session.rows("PRAGMA integrity_check") if row[0] != "ok"]
         except apsw.Error as error:

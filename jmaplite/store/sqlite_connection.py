@@ -13,9 +13,8 @@ BUSY_MILLISECONDS = 10_000
 """How long a statement waits for another process before the store counts as unavailable."""
 
 _STATEMENTS = 1024
-_READER_CACHE_KIBIBYTES = 4_096
+_READER_CACHE_KIBIBYTES = 8_192
 _WRITER_CACHE_KIBIBYTES = 16_384
-_MAPPED_OCTETS = 1 << 30
 _WAL_OCTETS = 32 << 20
 
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
@@ -80,7 +79,7 @@ def _settle(session: Session, writes: bool) -> None:
     for pragma in (
         "synchronous = FULL",
         f"cache_size = -{cache}",
-        f"mmap_size = {_MAPPED_OCTETS}",
+        "mmap_size = 0",  # after each commit a map must be made anew, which costs more than it saves
         f"journal_size_limit = {_WAL_OCTETS}",
         "temp_store = MEMORY",
         "foreign_keys = OFF",

@@ -138,7 +138,7 @@ def identity(path: Path) -> Identity:
     finally:
         session.close()
     if not rows:
-        raise StoreDamaged(f"{path} does not say whose it is")
+        raise StoreDamaged("it does not say whose account it is")
     return Identity(*rows[0])
 
 

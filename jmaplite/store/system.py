@@ -20,6 +20,7 @@ FORMAT = 1
 _SYSTEM_FILE = "system.sqlite"
 _ACCOUNTS = "accounts"
 _UNFINISHED = ".new-"
+_ADVICE = "it can be removed, and is made anew from the accounts then"
 _EPOCH_OCTETS = 5
 
 _TABLES = (
@@ -43,12 +44,13 @@ class System:
             for directory in (path, self._directory):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _touch(path / _SYSTEM_FILE)
-        self._session = connect(path / _SYSTEM_FILE, writes=True)
         try:
+            self._session = connect(path / _SYSTEM_FILE, writes=True)
             self.epoch = self._begin(path)
-        except BaseException:
-            self._session.close()
-            raise
+        except StoreDamaged as error:
+            if not isinstance(error.__cause__, apsw.Error):
+                raise
+            raise StoreDamaged(f"{path / _SYSTEM_FILE}: {error} ({_ADVICE})") from error
 
     def directory(self, account_id: str) -> Path:
         """Where the files of an account are."""
@@ -110,18 +112,16 @@ class System:
             self._session.rows("PRAGMA journal_mode = WAL")
             version = self._session.rows("PRAGMA user_version")[0][0]
             if version > FORMAT:
-                raise StoreDamaged(f"{path} was written by a newer version of this program (format {version})")
+                raise StoreDamaged(f"{_SYSTEM_FILE} was written by a newer version of this program ({version})")
             if version < FORMAT:
                 self._make()
             self._reconcile()
             return str(self._session.rows("SELECT epoch FROM store")[0][0])
-        except apsw.Error as error:
-            fault = translated(error)
-            if isinstance(fault, StoreDamaged):
-                raise StoreDamaged(
-                    f"{path / _SYSTEM_FILE}: {error} (it is made anew from the accounts if you remove it)"
-                ) from error
-            raise fault from error
+        except BaseException as error:
+            self._session.close()
+            if isinstance(error, apsw.Error):
+                raise translated(error) from error
+            raise
 
     def _make(self) -> None:
         with self._transaction():
@@ -153,7 +153,11 @@ class System:
         return {entry.parent.name for entry in self._directory.glob(f"[!.]*/{FILE}")}
 
     def _list(self, account_id: str) -> None:
-        found = identity(self.directory(account_id) / FILE)
+        path = self.directory(account_id) / FILE
+        try:
+            found = identity(path)
+        except StoreDamaged as error:
+            raise StoreDamaged(f"{path}: {error}") from error
         if found.id != account_id:
             raise StoreDamaged(f"{self.directory(account_id)} holds account {found.id}")
         other = self.account_of(found.owner)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from quart import Response, request
 
 from jmaplite.core.engine import Engine
@@ -9,61 +11,65 @@ from jmaplite.core.errors import RequestError
 from jmaplite.directory import Principal
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
-from jmaplite.web.body import BodyTooLarge
-from jmaplite.web.compression import LEAST_OCTETS, accepts_gzip, gzip
-from jmaplite.web.settings import HTTPSettings
+from jmaplite.web.body import BodyTooLarge, pulled
+from jmaplite.web.compression import JSONAnswers, compressed
 from jmaplite.web.threads import Threads
 
 
+logger = logging.getLogger(__name__)
+
+
 class API:
-    """Takes Requests and gives Responses."""
+    """Takes Requests and gives Responses. `lenient_content_type` accepts them under any Content-Type."""
 
     def __init__(
-        self, engine: Engine, authentication: Authentication, threads: Threads, settings: HTTPSettings
+        self,
+        engine: Engine,
+        authentication: Authentication,
+        threads: Threads,
+        answers: JSONAnswers,
+        *,
+        lenient_content_type: bool,
     ) -> None:
         self._engine = engine
         self._authentication = authentication
         self._threads = threads
-        self._settings = settings
+        self._answers = answers
+        self._lenient_content_type = lenient_content_type
 
     async def post(self) -> Response:
         """Answer a Request. Raises Problem, RequestError, Disconnected."""
         principal = await self._authentication.principal(request)
         self._check_type(request.headers.get("Content-Type", ""))
+        base = base_url(request)
         with self._engine.request_slot(principal.name):
             body = await self._body()
-            wants_gzip = self._settings.compression and accepts_gzip(request.headers.get("Accept-Encoding", ""))
-            document, is_gzip = await self._threads.run(
-                self._answer, principal, base_url(request), body, wants_gzip
-            )
-        response = Response(document, 200, content_type="application/json")
-        response.headers["Cache-Control"] = "no-store"
-        if self._settings.compression:
-            response.headers["Vary"] = "Accept-Encoding"
-        if is_gzip:
-            response.headers["Content-Encoding"] = "gzip"
-        return response
+            gzip = self._answers.accepts_gzip(request)
+            document = await self._threads.run(self._answer, principal, base, body, gzip)
+        return self._answers.response(document, 200, "no-store")
 
     def _check_type(self, content_type: str) -> None:
-        """Raise RequestError notJSON for a request that is of another type than application/json."""
+        """Raise RequestError notJSON for a request of another type than application/json (RFC 8620 §3.1)."""
         media_type = content_type.partition(";")[0].strip().lower()
-        if media_type != "application/json" and not self._settings.lenient_content_type:
+        if media_type == "application/json":
+            return
+        if not self._lenient_content_type:
             raise RequestError("notJSON", "The request's Content-Type is not application/json.")
+        logger.info("lenient-content-type: took a request of type %r", content_type)
 
     async def _body(self) -> bytes:
-        """The request's octets. A request that is too large has status 400, as in RFC 8620 §3.6.1.1."""
+        """The request's octets.
+
+        One that is too large has the status 400 and not 413: RFC 8620 §3.6.1.1 shows it for just this limit.
+        """
         limit = self._engine.services.limits.max_size_request
         try:
-            body: bytes = await request.body.read(limit)
+            return await pulled(request).read(limit)
         except BodyTooLarge:
             raise RequestError(
                 "limit", f"The request is larger than {limit} octets.", limit="maxSizeRequest"
             ) from None
-        return body
 
-    def _answer(self, principal: Principal, base: str, body: bytes, wants_gzip: bool) -> tuple[bytes, bool]:
-        """The Response document, and whether it is in gzip. Runs in a thread."""
-        document = self._engine.process(principal, base, body)
-        if wants_gzip and len(document) >= LEAST_OCTETS:
-            return gzip(document), True
-        return document, False
+    def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool) -> bytes:
+        """The Response document, ready for the wire. Runs in a thread."""
+        return compressed(self._engine.process(principal, base, body), gzip=gzip)

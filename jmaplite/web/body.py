@@ -117,3 +117,9 @@ class JMAPRequest(Request):
 
     body_class = Body  # type: ignore[assignment]
     body: Body  # type: ignore[assignment]
+
+
+def pulled(request: Request) -> Body:
+    """The body of a request, or of the request that Quart's proxy stands for."""
+    body: Body = request.body  # type: ignore[assignment]
+    return body

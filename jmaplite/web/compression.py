@@ -1,4 +1,4 @@
-"""gzip for JSON, where the client takes it and it pays (RFC 9110 §12.5.3)."""
+"""JSON answers, in gzip where the client takes it and it pays (RFC 9110 §12.5.3)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,61 @@ import re
 import zlib
 from functools import lru_cache
 
+from quart import Request, Response
+
 LEAST_OCTETS = 1400
 """A shorter answer fits one packet as it is: nothing would be won."""
 
 LEVEL = 1
+"""Levels above take twice the time and more for a few percent."""
 
-_QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
+_QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
+
+
+class JSONAnswers:
+    """Makes answers out of JSON documents, compressed if that is switched on."""
+
+    def __init__(self, *, compression: bool) -> None:
+        self._compression = compression
+
+    def accepts_gzip(self, request: Request) -> bool:
+        """Whether the answer to a request may be in gzip."""
+        return self._compression and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+    def response(self, document: bytes, status: int, cache_control: str) -> Response:
+        """The response that carries a document, in gzip or not."""
+        response = Response(document, status, content_type="application/json")
+        response.headers["Cache-Control"] = cache_control
+        if self._compression:
+            response.headers["Vary"] = "Accept-Encoding"
+            if document.startswith(_GZIP):
+                response.headers["Content-Encoding"] = "gzip"
+        return response
+
+
+_GZIP = b"\x1f\x8b"
+"""No JSON document begins so."""
 
 
 @lru_cache(maxsize=256)
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding header allows gzip, and does not like the plain octets better."""
     qualities: dict[str, float] = {}
-    for element in accept_encoding.split(","):
+    for element in accept_encoding.lower().split(","):
         coding, *parameters = (part.strip() for part in element.split(";"))
         quality = 1.0
         for parameter in parameters:
             name, _, value = parameter.partition("=")
-            if name.strip().lower() == "q":
+            if name.strip() == "q":
                 quality = float(value) if _QUALITY.fullmatch(value := value.strip()) else 0.0
-        qualities[coding.lower()] = quality
-    any_other = qualities.get("*", 0.0)
-    gzip = qualities.get("gzip", qualities.get("x-gzip", any_other))
+        qualities[coding] = quality
+    gzip = qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0)))
     return gzip > 0 and gzip >= qualities.get("identity", 0.0)
 
 
-def gzip(octets: bytes) -> bytes:
-    """The octets in a gzip container. Lets go of the GIL."""
+def compressed(document: bytes, *, gzip: bool) -> bytes:
+    """A document in gzip if that is allowed and it is long enough to pay. Lets go of the GIL meanwhile."""
+    if not gzip or len(document) < LEAST_OCTETS:
+        return document
     compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
-    return compressor.compress(octets) + compressor.flush()
+    return compressor.compress(document) + compressor.flush()

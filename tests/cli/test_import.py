@@ -440,19 +440,30 @@ def test_a_mailbox_that_ends_during_the_import_is_made_again(site: Site) -> None
 class Running:
     """An import in a process of its own that gets its mbox through a pipe, so that it cannot end before its time."""
 
-    def __init__(self, site: Site, octets: bytes) -> None:
-        pipe = site.config.parent / "pipe"
-        os.mkfifo(pipe)
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._end = threading.Event()
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        if hasattr(self, "process"):
+            self.process.kill()
+            self.process.communicate()
+
+    def start(self, octets: bytes) -> None:
+        pipe = self._site.config.parent / "pipe"
+        os.mkfifo(pipe)
 
         def feed() -> None:
             with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
                 file.write(octets)
                 self._end.wait()
 
-        self._feeder = threading.Thread(target=feed)
-        self._feeder.start()
-        command = [sys.executable, "-m", "jmaplite", "import", "mbox", "--config", str(site.config)]
+        threading.Thread(target=feed, daemon=True).start()
+        command = [sys.executable, "-m", "jmaplite", "import", "mbox", "--config", str(self._site.config)]
         self.process = subprocess.Popen(
             [*command, "--account", "ann", str(pipe)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -466,9 +477,13 @@ class Running:
 
     def finish(self) -> tuple[str, str]:
         self._end.set()
-        output = self.process.communicate()
-        self._feeder.join()
-        return output
+        return self.process.communicate()
+
+
+@pytest.fixture
+def running(site: Site) -> Iterator[Running]:
+    with Running(site) as started:
+        yield started
 
 
 def generated(count: int) -> bytes:
@@ -476,10 +491,10 @@ def generated(count: int) -> bytes:
 
 
 def test_an_import_that_was_killed_leaves_a_sound_store_and_is_finished_by_a_second_run(
-    site: Site, tmp_path: Path
+    site: Site, tmp_path: Path, running: Running
 ) -> None:
     (tmp_path / "a.mbox").write_bytes(generated(1500))
-    running = Running(site, generated(1500))
+    running.start(generated(1500))
     running.wait_for("1,000 messages\n")
     running.process.kill()
     running.finish()
@@ -494,8 +509,8 @@ def test_an_import_that_was_killed_leaves_a_sound_store_and_is_finished_by_a_sec
     assert site.run("verify").exit_code == 0
 
 
-def test_an_interrupted_import_says_how_far_it_came_and_how_to_go_on(site: Site) -> None:
-    running = Running(site, generated(1500))
+def test_an_interrupted_import_says_how_far_it_came_and_how_to_go_on(site: Site, running: Running) -> None:
+    running.start(generated(1500))
     running.wait_for("1,000 messages\n")
     running.process.send_signal(signal.SIGINT)
     output, errors = running.finish()
@@ -507,11 +522,11 @@ def test_an_interrupted_import_says_how_far_it_came_and_how_to_go_on(site: Site)
     assert site.run("verify").exit_code == 0
 
 
-def test_an_import_runs_beside_others_on_the_same_account(site: Site) -> None:
+def test_an_import_runs_beside_others_on_the_same_account(site: Site, running: Running) -> None:
     """A server that has the store open goes on writing meanwhile, and sees what was imported."""
     with site.transfer() as server:
         owner = server.owner("ann")
-        running = Running(site, generated(1100))
+        running.start(generated(1100))
         mine = (Incoming("", message(number), ("Mine",)) for number in range(5000, 5200))
         assert {result.outcome for result in server.run(owner, mine)} == {"imported"}
         running.wait_for("1,000 messages\n")

@@ -285,3 +285,39 @@ class TestAllowedForms:
         names = {"Raw", "Text", "Addresses", "GroupedAddresses", "MessageIds", "Date", "URLs"}
 
         assert set(mime.FORMS) == names
+
+
+HOSTILE = [
+    *(
+        "(",
+        ")",
+        '"',
+        "\\",
+        '\\"',
+        "<",
+        "<a",
+        "<a@b> ",
+        '<"a" ',
+        "@",
+        ":",
+        ";",
+        ",",
+        "; a=b",
+        ";a*0=b",
+        "=",
+        "=?",
+        "=?a?q?",
+    ),
+    *("=?utf-8?q?a?= ", "=?utf-8?b?YQ==?=", " ", "\t", "\r\n ", "\n\t", "\u0323\u0301", "1", "1 Jul ", "%41", "a'"),
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("before", ["", '"', "<", "(", "1 Jul 2003 10:52", "text/plain; name="])
+def test_hostile_values_take_linear_time(unit: str, before: str) -> None:
+    """Quadratic work on values of this length would not end."""
+    value = (before + unit * (300_000 // len(unit))).encode()
+
+    for form in ("Raw", "Text", "MessageIds", "Date", "URLs"):
+        mime.FORMS[form](value)
+    mime.parse(b"Content-Type: %s\nContent-Disposition: %s\nContent-ID: %s\nContent-Language: %s\n\n" % ((value,) * 4))

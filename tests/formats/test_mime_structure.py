@@ -54,6 +54,59 @@ This is the epilogue.  It is also to be ignored.
 """
 
 
+RFC_2049 = """\
+MIME-Version: 1.0
+From: Nathaniel Borenstein <nsb@nsb.fv.com>
+Subject: A multipart example
+Content-Type: multipart/mixed;
+              boundary=unique-boundary-1
+
+This is the preamble area of a multipart message.
+
+--unique-boundary-1
+
+... Some text appears here ...
+
+--unique-boundary-1
+Content-type: text/plain; charset=US-ASCII
+
+This could have been part of the previous part.
+
+--unique-boundary-1
+Content-Type: multipart/parallel; boundary=unique-boundary-2
+
+--unique-boundary-2
+Content-Type: audio/basic
+Content-Transfer-Encoding: base64
+
+AAEC
+
+--unique-boundary-2
+Content-Type: image/jpeg
+Content-Transfer-Encoding: base64
+
+AAECAwQ=
+
+--unique-boundary-2--
+
+--unique-boundary-1
+Content-type: text/enriched
+
+This is <bold><italic>enriched.</italic></bold>
+
+--unique-boundary-1
+Content-Type: message/rfc822
+
+From: (mailbox in US-ASCII)
+Content-Type: Text/plain; charset=ISO-8859-1
+Content-Transfer-Encoding: Quoted-printable
+
+... Additional text in ISO-8859-1 goes here ...
+
+--unique-boundary-1--
+"""
+
+
 class TestOffsets:
     def test_a_plain_message_is_one_part(self) -> None:
         octets = b"Subject: x\r\n\r\nHello\r\n"
@@ -73,6 +126,22 @@ class TestOffsets:
         assert first.endswith(b"It does NOT end with a linebreak.")
         assert second.endswith(b"It DOES end with a linebreak." + end)
         assert shape(mime.parse(octets).root) == ("mixed", ["text/plain", "text/plain"])
+
+    def test_the_complex_example_of_rfc_2049(self) -> None:
+        """Appendix A."""
+        parsed = mime.parse(RFC_2049.encode())
+
+        assert shape(parsed.root) == (
+            "mixed",
+            [
+                "text/plain",
+                "text/plain",
+                ("parallel", ["audio/basic", "image/jpeg"]),
+                "text/enriched",
+                "message/rfc822",
+            ],
+        )
+        assert [part.size for part in parsed.leaves()] == [31, 48, 3, 5, 48, 166]
 
     def test_parts_are_numbered_in_depth_first_order_and_multiparts_not_at_all(self) -> None:
         octets = message(
@@ -224,6 +293,26 @@ class TestDelimiters:
         )  # fmt: skip
 
         assert shape(mime.parse(octets).root) == ("mixed", [("mixed", []), "text/plain"])
+
+    @pytest.mark.parametrize("header", [("A: b",), ("A: b", ""), ("",), ()])
+    def test_an_inner_multipart_that_an_outer_delimiter_ends_still_holds_its_last_part(
+        self, header: tuple[str, ...]
+    ) -> None:
+        octets = message(
+            "multipart/mixed; boundary=a",
+            "--a", "Content-Type: multipart/mixed; boundary=b", "", "--b", "", "1", "--b", *header, "--a", "", "--a--",
+        )  # fmt: skip
+
+        inner = (mime.parse(octets).root.sub_parts or [])[0]
+        last = (inner.sub_parts or [])[-1]
+
+        assert (
+            last.header_end
+            <= last.body_start
+            <= last.body_end
+            <= inner.body_end
+            < octets.index(b"--a", last.body_end) + 1
+        )
 
     @pytest.mark.parametrize("rest", [("--a--",), ("", "--a--"), ("--a",), ("--a", "", ""), ()])
     def test_a_multipart_may_be_empty(self, rest: tuple[str, ...]) -> None:
@@ -404,6 +493,13 @@ class TestOtherFields:
         part = root(f"Content-Transfer-Encoding: {value}", body="YQ==")
 
         assert (part.encoding, part.is_encoding_unknown) == (encoding, is_unknown)
+
+    def test_size_counts_decoded_octets_whatever_the_line_ends(self) -> None:
+        octets = b"Content-Transfer-Encoding: quoted-printable\r\rone =\rtwo=20\r"
+        part = mime.parse(octets).root
+
+        assert mime.part_octets(octets, part) == b"one two \r"
+        assert part.size == 9
 
     def test_size_counts_decoded_octets(self) -> None:
         assert root("Content-Transfer-Encoding: base64", body="aGVs\r\nbG8=\r\n").size == 5

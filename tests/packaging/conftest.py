@@ -19,9 +19,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def module(name: str) -> ModuleType:
     """A module of the folder packaging, which is no package."""
-    spec = importlib.util.spec_from_file_location(
-        f"jmaplite_packaging_{name}", ROOT / "packaging" / f"{name}.py"
-    )
+    spec = importlib.util.spec_from_file_location(f"jmaplite_packaging_{name}", ROOT / "packaging" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)

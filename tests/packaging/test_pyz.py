@@ -5,8 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
+from base64 import b64encode
+from contextlib import closing
+from hashlib import sha256
+from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType
 from zipfile import ZipFile
@@ -15,7 +20,7 @@ import pytest
 
 import jmaplite
 
-from .conftest import Run
+from .conftest import ROOT, Run
 
 pytestmark = pytest.mark.pyz
 
@@ -59,17 +64,12 @@ def test_it_runs_from_any_directory_and_isolated(pyz: Path, run: Run) -> None:
 
 def test_it_runs_as_a_program(pyz: Path, environment: dict[str, str]) -> None:
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    assert (
-        subprocess.run([pyz, "--version"], env=environment, capture_output=True, text=True).stdout == VERSION
-    )
+    assert subprocess.run([pyz, "--version"], env=environment, capture_output=True, text=True).stdout == VERSION
 
 
 def test_a_relative_path_to_it_works(pyz: Path, environment: dict[str, str]) -> None:
     command = [sys.executable, pyz.name, "--version"]
-    assert (
-        subprocess.run(command, env=environment, cwd=pyz.parent, capture_output=True, text=True).stdout
-        == VERSION
-    )
+    assert subprocess.run(command, env=environment, cwd=pyz.parent, capture_output=True, text=True).stdout == VERSION
 
 
 def test_a_mistake_on_the_command_line_is_told_by_the_exit_code(pyz: Path, run: Run) -> None:
@@ -85,9 +85,7 @@ def test_it_imports_from_its_own_files_only(pyz: Path, run: Run, cache: Path) ->
         pyz,
     )
     home = str(builds(cache)[0])
-    assert done.stdout.split() == [home, home, f"{home}/jmaplite/__init__.py", f"{home}/quart/__init__.py"], (
-        done.stderr
-    )
+    assert done.stdout.split() == [home, home, f"{home}/jmaplite/__init__.py", f"{home}/quart/__init__.py"], done.stderr
 
 
 def test_argon2_hashes_inside(pyz: Path, run: Run, cache: Path) -> None:
@@ -143,15 +141,37 @@ print(orjson.dumps({"a": uvloop.run(asyncio.sleep(0, 1))}).decode())
 
 def test_bytecode_is_used_as_it_comes(pyz: Path, run: Run, cache: Path) -> None:
     run(pyz, "--version")
-    compiled = (
-        builds(cache)[0] / "jmaplite" / "cli" / "__pycache__" / f"__init__.{sys.implementation.cache_tag}.pyc"
-    )
+    compiled = builds(cache)[0] / "jmaplite" / "cli" / "__pycache__" / f"__init__.{sys.implementation.cache_tag}.pyc"
     octets = compiled.read_bytes()
 
     run(pyz, "--version")
 
     assert int.from_bytes(octets[4:8], "little") == 0b01, "not hash-based and unchecked (PEP 552)"
-    assert compiled.read_bytes() == octets
+    assert sha256(compiled.read_bytes()).digest() == sha256(octets).digest()
+
+
+def test_it_serves_the_quickstart_to_the_user_that_make_run_names(
+    pyz: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    told = dict(re.findall(r'@echo "(User|Password): +(.+)"', (ROOT / "Makefile").read_text()))
+    credentials = b64encode(f"{told['User']}:{told['Password']}".encode()).decode()
+    config = tmp_path / "config.toml"
+    quickstart = (ROOT / "examples" / "quickstart.toml").read_text()
+    config.write_text(quickstart.replace('bind = ["127.0.0.1:8080"]', 'bind = ["127.0.0.1:0"]'))
+    command = [sys.executable, "-I", str(pyz), "serve", str(config)]
+
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            port = re.search(r"http://127\.0\.0\.1:([1-9]\d*)", server.stdout.readline())
+            assert port, "the first line names no address"
+            with closing(HTTPConnection("127.0.0.1", int(port[1]))) as client:
+                client.request("GET", "/.well-known/jmap", headers={"Authorization": f"Basic {credentials}"})
+                response = client.getresponse()
+                assert (response.status, json.load(response)["username"]) == (200, told["User"])
+        finally:
+            server.terminate()
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -179,10 +199,7 @@ def test_other_pythons_of_this_machine_are_told_so_too(pyz: Path, environment: d
     folders = [Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin")]
     running = f"python{sys.version_info.major}.{sys.version_info.minor}"
     others = [
-        path
-        for folder in folders
-        for path in folder.glob("python[23].*")
-        if path.name[6:].replace(".", "").isdigit()
+        path for folder in folders for path in folder.glob("python[23].*") if path.name[6:].replace(".", "").isdigit()
     ]
     for other in others:
         if other.name != running:
@@ -199,9 +216,7 @@ def test_the_cache_is_private_to_the_user(pyz: Path, run: Run, cache: Path) -> N
     assert [path for path in home.rglob("*") if path.is_file() and path.stat().st_mode & 0o077] == []
 
 
-def test_first_starts_at_once_do_not_disturb_each_other(
-    pyz: Path, environment: dict[str, str], cache: Path
-) -> None:
+def test_first_starts_at_once_do_not_disturb_each_other(pyz: Path, environment: dict[str, str], cache: Path) -> None:
     command = [sys.executable, "-I", str(pyz), "--version"]
     started = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -224,7 +239,8 @@ def test_a_damaged_cache_is_made_good(pyz: Path, run: Run, cache: Path) -> None:
 
     assert done.stdout == VERSION
     assert (home / "jmaplite" / "__init__.py").is_file()
-    assert native.read_bytes() == octets
+    assert native.stat().st_size == len(octets)
+    assert sha256(native.read_bytes()).digest() == sha256(octets).digest()
 
 
 def test_a_first_start_removes_builds_that_nobody_runs(pyz: Path, run: Run, cache: Path) -> None:

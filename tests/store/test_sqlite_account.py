@@ -173,6 +173,12 @@ class TestFailingDisk:
         with pytest.raises(StoreDamaged):
             account.write(lambda tx: add_note(tx, "a"))
 
+    def test_a_file_that_is_no_database_is_found_out(self, store: SQLiteStore, account: SQLiteAccount) -> None:
+        file_of(store, account).write_bytes(b"no database" * 1000)
+        assert "not a database" in str(store.verify(account.id))
+        file_of(store, account).unlink()
+        assert store.verify(account.id)
+
     def test_a_damaged_text_index_is_found_out(self, store: SQLiteStore, account: SQLiteAccount) -> None:
         account.write(lambda tx: tx.text_put("note_text", 1, ("some words", "here")))
         account.park()

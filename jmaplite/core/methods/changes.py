@@ -85,7 +85,7 @@ def _entries(data_type: DataType, tx: Reader, since: int, limit: int) -> list[_E
     entries += [_Entry(value, "destroyed", number) for value, number in ended]
     for column in data_type.records.revisions:
         changed = tx.rows(
-            f"SELECT {column}, id FROM {table} WHERE account=? AND {column}>? AND {column}>id AND id<=?"
+            f"SELECT {column}, id FROM {table} WHERE account=? AND {column}>? AND {column}>id AND +id<=?"
             f" ORDER BY {column} LIMIT ?",
             account,
             since,

@@ -9,7 +9,7 @@ from jmaplite.core.errors import MethodError, SetError, invalid_arguments
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
 from jmaplite.core.methods.set import set_
 from jmaplite.core.schema import REQUIRED, Argument, DataType
-from jmaplite.store import Writer
+from jmaplite.store import StoreError, UnknownAccount, Writer
 
 
 def copy(data_type: DataType) -> Handler:
@@ -36,7 +36,7 @@ def copy(data_type: DataType) -> Handler:
         if len(arguments["create"]) > ctx.limits.max_objects_in_set:
             raise MethodError("requestTooLarge", f"at most {ctx.limits.max_objects_in_set} objects to copy")
         writable(target)
-        originals, failed = _read(ctx, source, data_type, arguments)
+        originals, failed = _read(ctx, source, target, data_type, arguments)
         answer = _write(ctx, target, data_type, arguments, originals, failed)
         responses = [(f"{data_type.name}/copy", {"fromAccountId": source.account_id, **answer})]
         if arguments["onSuccessDestroyOriginal"] and answer["created"]:
@@ -48,7 +48,7 @@ def copy(data_type: DataType) -> Handler:
 
 
 def _read(
-    ctx: Context, source: Access, data_type: DataType, arguments: dict[str, Any]
+    ctx: Context, source: Access, target: Access, data_type: DataType, arguments: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, SetError]]:
     """What is to be copied of each original, and the errors of those that cannot be."""
     originals: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def _read(
                 number = _number(data_type, given)
                 if not data_type.records.exists(tx, number):
                     raise SetError("notFound")
-                originals[creation_id] = data_type.records.original(ctx, source, tx, number)
+                originals[creation_id] = data_type.records.original(ctx, source, target, tx, number)
             except SetError as error:
                 failed[creation_id] = error
     return originals, failed
@@ -115,9 +115,13 @@ def _write(
 def _destroy(
     ctx: Context, data_type: DataType, destroy: Handler, source: Access, in_state: str | None, ids: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """The implicit /set that destroys the originals."""
+    """The implicit /set that destroys the originals; the copies are made, so no failure may hide them."""
     try:
         answer = destroy(ctx, {"accountId": source.account_id, "ifInState": in_state, "destroy": ids})
     except MethodError as error:
         return "error", error.to_json()
+    except UnknownAccount:
+        return "error", {"type": "accountNotFound"}
+    except StoreError:
+        return "error", {"type": "serverUnavailable"}
     return f"{data_type.name}/set", dict(answer)

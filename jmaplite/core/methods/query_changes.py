@@ -15,6 +15,7 @@ from jmaplite.core.methods.arguments import Signature, parse_state, state
 from jmaplite.core.methods.query import QUERY_ARGUMENTS, is_tree, plan_of
 from jmaplite.core.plan import Comparator, Plan
 from jmaplite.core.schema import REQUIRED, Argument, DataType
+from jmaplite.core.tree import TreePlan
 from jmaplite.store import Reader
 
 
@@ -76,6 +77,9 @@ def _difference(
         number: (place, gone)
         for number, place, gone in data_type.records.candidates(tx, since, mutable, collapse=collapse)
     }
+    if isinstance(plan, TreePlan):
+        for number in plan.affected(candidates):
+            candidates.setdefault(number, (None, False))
     places = plan.places([number for number, (_, gone) in candidates.items() if not gone])
     removed = [number for number in candidates if number <= since]
     added = sorted((index, number) for number, index in places.items())

@@ -10,6 +10,7 @@ from jmaplite.core import patch
 from jmaplite.core.context import Access, Arguments, Context, Handler, Response
 from jmaplite.core.errors import MethodError, SetError, invalid_arguments, invalid_properties
 from jmaplite.core.json import materialise
+from jmaplite.core.kinds import is_id
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
 from jmaplite.core.schema import Argument, DataType
 from jmaplite.store import Writer
@@ -59,10 +60,8 @@ def set_(data_type: DataType) -> Handler:
 
 
 def _check_ids(ids: Iterable[str]) -> None:
-    for value in ids:
-        name = value.removeprefix("#")
-        if not 0 < len(name) <= 255 or not name.isascii() or not name.replace("-", "").replace("_", "0").isalnum():
-            raise invalid_arguments("update and destroy take Ids, or # and a creation id")
+    if not all(is_id(value.removeprefix("#")) for value in ids):
+        raise invalid_arguments("update and destroy take Ids, or # and a creation id")
 
 
 class _Violated(Exception):
@@ -248,16 +247,14 @@ class Batch:
     def _patched(self, number: int, changes: dict[str, Any]) -> dict[str, Any]:
         """The values that a PatchObject changes. Raises SetError: invalidPatch, invalidProperties."""
         data_type, records = self.data_type, self.data_type.records
-        changes = dict(records.normal_patch(changes))
-        names = list(patch.touched(changes))
-        unknown = [name for name in names if not data_type.known(name)]
-        if unknown:
-            raise invalid_properties("no such property", *unknown)
-        read = records.read(self.ctx, self.access, self.tx, [number], names, {})
-        current = materialise(read[number])
-        defaults = {name: prop.default for name, prop in data_type.properties.items() if name in names}
+        changes = records.normal_patch(self.ctx, changes)
+        touched = patch.touched(changes)
+        names = [name for name in touched if data_type.known(name)]
+        current = materialise(records.current(self.ctx, self.access, self.tx, number, names, changes))
+        defaults = {name: prop.default for name, prop in data_type.properties.items() if name in touched}
         patched = patch.apply(current, changes, defaults)
-        values, wrong = {}, []
+        values: dict[str, Any] = {}
+        wrong = [name for name in touched if name not in names]
         for name in names:
             value, prop = patched.get(name), data_type.properties.get(name)
             if prop is None or prop.server_set or prop.immutable:
@@ -270,7 +267,7 @@ class Batch:
             elif value != current.get(name):
                 values[name] = value
         if wrong:
-            raise invalid_properties("set by the server only, immutable, or of the wrong kind", *wrong)
+            raise invalid_properties("unknown, set by the server only, immutable, or of the wrong kind", *wrong)
         return values
 
 

@@ -17,6 +17,7 @@ from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.email_records import EmailRecords
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import sorted_name, sorted_subject
+from jmaplite.datatypes.mail.keywords import is_keyword
 from jmaplite.datatypes.mail.mailbox import MAILBOX
 from jmaplite.datatypes.mail.search import words
 from jmaplite.datatypes.mail.tables import (
@@ -47,6 +48,11 @@ class EmailType(DataType):
     def known(self, name: str) -> bool:
         """Whether a property of this name may be asked for."""
         return super().known(name) or parse_header_property(name) is not None
+
+
+def _keyword(value: str) -> str:
+    """A keyword as rows have it; no row has the empty one, which stands for what cannot be a keyword."""
+    return value.lower() if is_keyword(value) else ""
 
 
 _HAS_KEYWORD = (
@@ -98,10 +104,10 @@ EMAIL = EmailType(
         "from": Sort("{a}.from_key", text="{a}.from_", decode=sorted_name),
         "to": Sort("{a}.to_key", text="{a}.to_", decode=sorted_name),
         "subject": Sort("{a}.subject_key", text="{a}.subject", decode=sorted_subject),
-        "sentAt": Sort("{a}.sent"),
-        "hasKeyword": Sort(_HAS_KEYWORD, with_keyword=True, mutable=_KEYWORDS),
-        "allInThreadHaveKeyword": Sort(_ALL_IN_THREAD, with_keyword=True, mutable=_THREADS),
-        "someInThreadHaveKeyword": Sort(_SOME_IN_THREAD, with_keyword=True, mutable=_THREADS),
+        "sentAt": Sort(f"coalesce({{a}}.sent, {-1 << 62})"),
+        "hasKeyword": Sort(_HAS_KEYWORD, keyword=_keyword, mutable=_KEYWORDS),
+        "allInThreadHaveKeyword": Sort(_ALL_IN_THREAD, keyword=_keyword, mutable=_THREADS),
+        "someInThreadHaveKeyword": Sort(_SOME_IN_THREAD, keyword=_keyword, mutable=_THREADS),
     },
     get_arguments=BODY_ARGUMENTS,
     query_arguments={"collapseThreads": Argument("Boolean", False)},
@@ -140,7 +146,9 @@ def in_mailbox(ctx: Context, tx: Reader, value: str) -> Scan:
 @EMAIL.condition("inMailboxOtherThan", "Id[]")
 def in_mailbox_other_than(ctx: Context, tx: Reader, value: list[str]) -> Scan:
     """RFC 8621 §4.4.1: in at least one Mailbox that is not listed."""
-    numbers = sorted({number for number in map(MAILBOX.parse_id, value) if number is not None})
+    listed = set(map(MAILBOX.parse_id, value))
+    rows = tx.rows("SELECT id FROM mailbox WHERE account=? ORDER BY id", tx.account)
+    numbers = [number for (number,) in rows if number in listed]
     if not numbers:
         return Scan("1=1", on_key=True)
     marks = ",".join("?" * len(numbers))
@@ -186,25 +194,25 @@ def max_size(ctx: Context, tx: Reader, value: int) -> Scan:
 @EMAIL.condition("allInThreadHaveKeyword", "String")
 def all_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: every Email of the Thread has the keyword."""
-    return Scan(_ALL_IN_THREAD, (value.lower(),), on_key=True, mutable=_THREADS)
+    return Scan(_ALL_IN_THREAD, (_keyword(value),), on_key=True, mutable=_THREADS)
 
 
 @EMAIL.condition("someInThreadHaveKeyword", "String")
 def some_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: at least one Email of the Thread has the keyword."""
-    return Scan(_SOME_IN_THREAD, (value.lower(),), on_key=True, mutable=_THREADS)
+    return Scan(_SOME_IN_THREAD, (_keyword(value),), on_key=True, mutable=_THREADS)
 
 
 @EMAIL.condition("noneInThreadHaveKeyword", "String")
 def none_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: no Email of the Thread has the keyword."""
-    return Scan(f"NOT {_SOME_IN_THREAD}", (value.lower(),), on_key=True, mutable=_THREADS)
+    return Scan(f"NOT {_SOME_IN_THREAD}", (_keyword(value),), on_key=True, mutable=_THREADS)
 
 
 @EMAIL.condition("hasKeyword", "String")
 def has_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: has the keyword."""
-    return _listed(tx, keyword_emails(value.lower()), mutable=_KEYWORDS)
+    return _listed(tx, keyword_emails(_keyword(value)), mutable=_KEYWORDS)
 
 
 @EMAIL.condition("notKeyword", "String")
@@ -212,7 +220,7 @@ def not_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: does not have the keyword; Emails without `$seen` have an index of their own."""
     if value.lower() == "$seen":
         return _listed(tx, keyword_emails(UNSEEN), mutable=_KEYWORDS)
-    return Scan(f"NOT {_HAS_KEYWORD}", (value.lower(),), on_key=True, mutable=_KEYWORDS)
+    return Scan(f"NOT {_HAS_KEYWORD}", (_keyword(value),), on_key=True, mutable=_KEYWORDS)
 
 
 @EMAIL.condition("hasAttachment", "Boolean")
@@ -247,7 +255,7 @@ def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
 
     Names are kept with the Email; for the text, the header of each message that has the field is read.
     """
-    if len(value) not in (1, 2) or not re.fullmatch(r"[!-9;-~]+", value[0]):
+    if len(value) not in (1, 2) or not re.fullmatch(r"[!-9;-~]{1,1000}", value[0]):
         raise invalid_arguments("filter: header is the name of a header field, and optionally text to look for")
     name = value[0].lower()
     pattern = "%\n" + re.sub(r"([\\%_])", r"\\\1", name) + "\n%"

@@ -14,7 +14,7 @@ from orjson import loads
 
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError, invalid_properties
-from jmaplite.core.json import Fragment, dumps
+from jmaplite.core.json import Fragment, dumps, materialise
 from jmaplite.core.kinds import is_utc_date, utc_seconds
 from jmaplite.core.ranks import ListSource
 from jmaplite.core.records import Records, slots
@@ -136,24 +136,22 @@ class EmailRecords(Records):
         """Messages are not composed here yet."""
         raise SetError("forbidden", "this server does not compose messages; upload and import them")
 
-    def original(self, ctx: Context, access: Access, tx: Reader, number: int) -> Any:
-        """The octets, keywords and receivedAt of an Email."""
+    def original(self, ctx: Context, source: Access, target: Access, tx: Reader, number: int) -> Any:
+        """The message, keywords and receivedAt of an Email."""
         digest, keywords, received = tx.rows(
             "SELECT blob, keywords, received_at FROM email WHERE account=? AND id=?", tx.account, number
         )[0]
-        return ctx.services.blobs.read(tx, digest), loads(keywords), loads(received)
+        octets = ctx.services.blobs.read(tx, digest)
+        return prepare(ctx.services.blobs, target.account_id, octets), loads(keywords), loads(received)
 
     def insert_copy(
         self, ctx: Context, access: Access, tx: Writer, original: Any, given: Mapping[str, Any]
     ) -> tuple[int, dict[str, Any]]:
         """An Email with the message of another account's (RFC 8621 §4.7)."""
-        octets, keywords, received = original
+        prepared, keywords, received = original
         wrong = given.keys() - {"mailboxIds", "keywords", "receivedAt"}
-        if wrong:
-            raise invalid_properties("these cannot be given when copying", *wrong)
         values = {"keywords": keywords, "receivedAt": received, **given}
-        boxes, words, seconds = check_place(ctx, self.type, tx, values)
-        prepared = prepare(ctx.services.blobs, access.account_id, octets)
+        boxes, words, seconds = check_place(ctx, self.type, tx, values, *wrong)
         made = insert(tx, ctx.services.blobs, prepared, boxes, words, seconds)
         return made.id, told(made, prepared)
 
@@ -179,9 +177,30 @@ class EmailRecords(Records):
         assert placing is not None
         filing.end(tx, ctx.services.blobs, placing)
 
-    def normal_patch(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Keywords are blind to case, and kept in lower case (RFC 8621 §4.1.1)."""
-        return {path.lower() if path.startswith("keywords/") else path: value for path, value in changes.items()}
+    def normal_patch(self, ctx: Context, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Keywords are blind to case (RFC 8621 §4.1.1): to be taken away, one is looked for in lower case."""
+        return {
+            path.lower() if value is None and path.startswith("keywords/") else path: value
+            for path, value in super().normal_patch(ctx, changes).items()
+        }
+
+    def current(
+        self,
+        ctx: Context,
+        access: Access,
+        tx: Reader,
+        number: int,
+        names: Sequence[str],
+        changes: Mapping[str, Any],
+    ) -> Any:
+        """An Email to be patched; its bodyValues are those given, for a client may have fetched any of them."""
+        given = changes.get("bodyValues")
+        if not isinstance(given, dict):
+            return super().current(ctx, access, tx, number, names, changes)
+        arguments = {name: argument.default for name, argument in self.type.get_arguments.items()}
+        record = self.read(ctx, access, tx, [number], names, {**arguments, "fetchAllBodyValues": True})[number]
+        found = materialise(record)
+        return found | {"bodyValues": {name: value for name, value in found["bodyValues"].items() if name in given}}
 
     def candidates(
         self, tx: Reader, since: int, mutable: frozenset[str], *, collapse: bool
@@ -192,7 +211,9 @@ class EmailRecords(Records):
         columns = [column for name, column in (("mailboxIds", "moved"), ("keywords", "keyed")) if name in mutable]
         if columns:
             changed = " OR ".join(f"{column}>?" for column in columns)
-            sql = f"SELECT id, thread FROM email WHERE account=? AND changed>? AND changed>id AND id<=? AND ({changed})"
+            sql = (
+                f"SELECT id, thread FROM email WHERE account=? AND changed>? AND changed>id AND +id<=? AND ({changed})"
+            )
             touched |= dict(tx.rows(sql, tx.account, since, since, *[since] * len(columns)))
         sql = "SELECT id, place, kin FROM tombstone WHERE account=? AND type='Email' AND ended>?"
         ended = tx.rows(sql, tx.account, since)
@@ -237,27 +258,38 @@ def told(made: Inserted, prepared: Prepared) -> dict[str, Any]:
 
 
 def check_place(
-    ctx: Context, email: DataType, tx: Reader, values: Mapping[str, Any]
+    ctx: Context, email: DataType, tx: Reader, values: Mapping[str, Any], *also_wrong: str
 ) -> tuple[frozenset[int], frozenset[str], int]:
-    """Mailboxes, keywords and seconds of mailboxIds, keywords and receivedAt. Raises SetError."""
+    """Mailboxes, keywords and seconds of mailboxIds, keywords and receivedAt.
+
+    Raises SetError; invalidProperties names `also_wrong` properties too.
+    """
     records, prop = email.records, email.properties["mailboxIds"]
     boxes = records.resolve(ctx, prop, values.get("mailboxIds"))
-    wrong = []
-    if not email.check("mailboxIds", boxes) or not records.refers_to_records(tx, prop, boxes):
+    wrong = list(also_wrong)
+    if not (email.check("mailboxIds", boxes) and records.refers_to_records(tx, prop, boxes) and _is_set(boxes)):
         wrong.append("mailboxIds")
-    if not email.check("keywords", values["keywords"]):
+    if not email.check("keywords", values["keywords"]) or not _are_keywords(values["keywords"]):
         wrong.append("keywords")
     if not is_utc_date(values["receivedAt"]):
         wrong.append("receivedAt")
     if wrong:
-        raise invalid_properties("missing, of the wrong kind, or not there", *wrong)
+        raise invalid_properties("unknown, missing, of the wrong kind, or not there", *wrong)
     seconds = int(utc_seconds(values["receivedAt"]) // 1)
     return check_mailboxes(ctx, email, boxes), check_keywords(ctx, values["keywords"]), seconds
 
 
+def _is_set(value: Mapping[str, bool]) -> bool:
+    return bool(value) and all(value.values())
+
+
+def _are_keywords(value: Mapping[str, bool]) -> bool:
+    return all(value.values()) and all(map(is_keyword, value))
+
+
 def check_mailboxes(ctx: Context, email: DataType, value: Mapping[str, bool]) -> frozenset[int]:
     """The numbers of mailboxIds that are there (RFC 8621 §4.1.1). Raises SetError."""
-    if not value or not all(value.values()):
+    if not _is_set(value):
         raise invalid_properties("an Email is in at least one Mailbox, and the values are all true", "mailboxIds")
     most = mail_settings(ctx).max_mailboxes_per_email
     if most is not None and len(value) > most:
@@ -268,7 +300,7 @@ def check_mailboxes(ctx: Context, email: DataType, value: Mapping[str, bool]) ->
 
 def check_keywords(ctx: Context, value: Mapping[str, bool]) -> frozenset[str]:
     """Keywords in lower case (RFC 8621 §4.1.1). Raises SetError."""
-    if not all(value.values()) or not all(map(is_keyword, value)):
+    if not _are_keywords(value):
         raise invalid_properties("not keywords, or not all true", "keywords")
     keywords = frozenset(keyword.lower() for keyword in value)
     if len(keywords) > mail_settings(ctx).max_keywords_per_email:

@@ -27,6 +27,9 @@ _SIGNATURE = Signature(
     }
 )
 
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, the last that a UTCDate can name (RFC 8620 §1.4)."""
+
 
 @EMAIL.method("import")
 def import_(ctx: Context, given: Arguments) -> Response:
@@ -74,12 +77,12 @@ def import_(ctx: Context, given: Arguments) -> Response:
 def _prepare(ctx: Context, access: Access, tx: Reader, email: dict[str, Any]) -> Prepared:
     """Find and read the message of an EmailImport. Raises SetError."""
     wrong = email.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}
-    if wrong:
-        raise invalid_properties("an EmailImport has no such property", *wrong)
     given = email.get("blobId")
     ref = blobid.parse(given) if isinstance(given, str) else None
-    if ref is None or not ctx.services.blobs.may_read(tx, ref.digest, ctx.user):
-        raise invalid_properties("there is no such blob", "blobId")
+    if ref is not None and not ctx.services.blobs.may_read(tx, ref.digest, ctx.user):
+        ref = None
+    check_place(ctx, EMAIL, tx, _with_defaults(email, 0), *wrong, *([] if ref else ["blobId"]))
+    assert ref is not None
     octets = read_blob(ctx, tx, ref)
     if len(octets) > mail_settings(ctx).max_size_email:
         raise SetError("tooLarge", f"a message has at most {mail_settings(ctx).max_size_email} octets")
@@ -98,9 +101,13 @@ def read_blob(ctx: Context, tx: Reader, ref: BlobRef) -> bytes:
     return octets if ref.encoding == "n" else mime.decode(octets, ref.encoding)
 
 
+def _with_defaults(email: dict[str, Any], received: int) -> dict[str, Any]:
+    """An EmailImport with what may be left out; `received` is in seconds, at most the end of the year 9999."""
+    return {"keywords": {}, "receivedAt": utc_date(min(received, _LAST_SECOND)), **email}
+
+
 def _insert(ctx: Context, tx: Writer, email: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
     """Make the Email of an EmailImport. Raises SetError."""
     received = prepared.received if prepared.received is not None else int(ctx.services.clock())
-    values = {"keywords": {}, "receivedAt": utc_date(received), **email}
-    boxes, keywords, seconds = check_place(ctx, EMAIL, tx, values)
+    boxes, keywords, seconds = check_place(ctx, EMAIL, tx, _with_defaults(email, received))
     return told(insert(tx, ctx.services.blobs, prepared, boxes, keywords, seconds), prepared)

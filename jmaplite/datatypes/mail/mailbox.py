@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from jmaplite.core import collation
+from jmaplite.core import collation, ranks
 from jmaplite.core.conditions import Scan
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError, invalid_properties
@@ -15,6 +15,8 @@ from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.mail.capability import MAIL, mail_settings
 from jmaplite.datatypes.mail.counts import recount_unread_threads
 from jmaplite.datatypes.mail.filing import empty_mailbox
+from jmaplite.datatypes.mail.placing import flush
+from jmaplite.datatypes.mail.tables import mailbox_emails, mailbox_threads
 from jmaplite.store import Column, Reader, Table, Writer
 
 ROLES = frozenset(
@@ -24,6 +26,8 @@ ROLES = frozenset(
     }
 )  # fmt: skip
 """The IANA "IMAP Mailbox Name Attributes" that say what a Mailbox is for, in lower case."""
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 _RIGHTS = (
     "mayReadItems", "mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename",
@@ -97,13 +101,20 @@ class MailboxRecords(Records):
     def update(
         self, ctx: Context, access: Access, tx: Writer, number: int, changes: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Change a Mailbox; answers the name if it was put into normal form."""
+        """Change a Mailbox; answers the name if it was put into normal form, unreadThreads if the role changed it."""
         was_trash = self._is_trash(tx, number)
         super().update(ctx, access, tx, number, changes)
+        told: dict[str, Any] = {}
         if was_trash != self._is_trash(tx, number):
+            before = self._unread_threads(tx, number)
             recount_unread_threads(tx)
+            after = self._unread_threads(tx, number)
+            if after != before:
+                told["unreadThreads"] = after
         name = unicodedata.normalize("NFC", changes.get("name", ""))
-        return {"name": name} if name != changes.get("name", "") else None
+        if name != changes.get("name", ""):
+            told["name"] = name
+        return told or None
 
     def destroy(self, ctx: Context, access: Access, tx: Writer, number: int, arguments: Mapping[str, Any]) -> None:
         """End a Mailbox. Raises SetError: forbidden, mailboxHasEmail (RFC 8621 §2.5)."""
@@ -114,6 +125,9 @@ class MailboxRecords(Records):
             if not arguments.get("onDestroyRemoveEmails"):
                 raise SetError("mailboxHasEmail")
             empty_mailbox(tx, ctx.services.blobs, number)
+            flush(tx)
+        for source in (mailbox_emails(number), mailbox_threads(number)):
+            ranks.forget(tx, source)
         was_trash = self._is_trash(tx, number)
         super().destroy(ctx, access, tx, number, arguments)
         if was_trash:
@@ -121,6 +135,9 @@ class MailboxRecords(Records):
 
     def _is_trash(self, tx: Reader, number: int) -> bool:
         return bool(tx.value("SELECT role FROM mailbox WHERE account=? AND id=?", tx.account, number) == "trash")
+
+    def _unread_threads(self, tx: Reader, number: int) -> int:
+        return int(tx.value("SELECT unread_threads FROM mailbox WHERE account=? AND id=?", tx.account, number))
 
 
 MAILBOX.records = MailboxRecords(MAILBOX)
@@ -139,11 +156,18 @@ def my_rights(ctx: Context, access: Access, tx: Reader, number: int, record: Map
 def name_is_good(ctx: Context, tx: Writer, number: int) -> None:
     """RFC 8621 §2 name: a Net-Unicode string (RFC 5198 §2) of at least one character, not too long."""
     name = tx.value("SELECT name FROM mailbox WHERE account=? AND id=?", tx.account, number)
-    if not name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise invalid_properties("a name has at least one character, and no control characters", "name")
+    if not name or name[0] == _BYTE_ORDER_MARK or any(map(_is_forbidden, name)):
+        raise invalid_properties(
+            "a name has at least one character, none of them unassigned, for control or to end lines", "name"
+        )
     most = mail_settings(ctx).max_size_mailbox_name
     if len(name.encode()) > most:
         raise invalid_properties(f"a name has at most {most} octets", "name")
+
+
+def _is_forbidden(character: str) -> bool:
+    """Control characters, surrogates, unassigned code points, line and paragraph separators (RFC 5198 §2)."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp")
 
 
 @MAILBOX.rule("name", "parentId")
@@ -160,12 +184,13 @@ def name_is_unique_among_siblings(ctx: Context, tx: Writer, number: int) -> None
 @MAILBOX.rule("parentId")
 def parents_form_a_forest(ctx: Context, tx: Writer, number: int) -> None:
     """RFC 8621 §2 parentId: no loop; §1.3.1 maxMailboxDepth, for the Mailbox and those beneath."""
+    most = mail_settings(ctx).max_mailbox_depth
     depth, above = 1, _parent(tx, number)
-    while above is not None:
+    while above is not None and depth <= most:
         if above == number:
             raise invalid_properties("a Mailbox cannot be beneath itself", "parentId")
         depth, above = depth + 1, _parent(tx, above)
-    if depth + _height(tx, number) > mail_settings(ctx).max_mailbox_depth:
+    if depth + _height(tx, number, most) > most:
         raise invalid_properties("too deep", "parentId")
 
 
@@ -174,15 +199,14 @@ def _parent(tx: Reader, number: int) -> int | None:
     return found
 
 
-def _height(tx: Reader, number: int) -> int:
-    """How many generations are beneath a Mailbox."""
-    generation, height = [number], 0
-    while True:
-        marks = ",".join("?" * len(generation))
-        rows = tx.rows(f"SELECT id FROM mailbox WHERE account=? AND parent_id IN ({marks})", tx.account, *generation)
-        if not rows:
-            return height
-        generation, height = [row[0] for row in rows], height + 1
+def _height(tx: Reader, number: int, most: int) -> int:
+    """How many generations are beneath a Mailbox; not counted beyond `most`, nor endlessly where there is a loop."""
+    sql = (
+        "WITH RECURSIVE beneath (id, height) AS (SELECT id, 0 FROM mailbox WHERE account=? AND id=? UNION"
+        " SELECT m.id, b.height + 1 FROM beneath b JOIN mailbox m ON m.account=? AND m.parent_id=b.id"
+        " WHERE b.height < ?) SELECT max(height) FROM beneath"
+    )
+    return int(tx.value(sql, tx.account, number, tx.account, most))
 
 
 @MAILBOX.rule("parentId")
@@ -255,8 +279,8 @@ def has_any_role(ctx: Context, tx: Reader, value: bool) -> Scan:
 def is_subscribed(ctx: Context, tx: Reader, value: bool) -> Scan:
     """RFC 8621 §2.3: the same isSubscribed, for the user who asks."""
     return Scan(
-        f"{'' if value else 'NOT '}EXISTS (SELECT 1 FROM user_value u"
-        " WHERE u.account={a}.account AND u.type='Mailbox' AND u.id={a}.id AND u.property='isSubscribed' AND u.user=? AND u.value='true')",
+        f"{'' if value else 'NOT '}EXISTS (SELECT 1 FROM user_value u WHERE u.account={{a}}.account"
+        " AND u.type='Mailbox' AND u.id={a}.id AND u.property='isSubscribed' AND u.\"user\"=? AND u.value='true')",
         (ctx.user,),
         mutable=frozenset({"isSubscribed"}),
     )

@@ -135,8 +135,8 @@ def _absorb(tx: Writer, blobs: Blobs, thread: int, kept: int) -> None:
             tx.account,
             old.id,
         )
-        blobs.unrefer(tx, row[1], "Email", old.id)
         blobs.refer(tx, row[1], "Email", new.id)
+        blobs.unrefer(tx, row[1], "Email", old.id)
         place(tx, None, new)
     tx.execute("UPDATE email_reference SET thread=? WHERE account=? AND thread=?", kept, tx.account, thread)
     tx.execute("DELETE FROM thread WHERE account=? AND id=?", tx.account, thread)

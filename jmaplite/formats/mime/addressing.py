@@ -9,7 +9,7 @@ from jmaplite.formats.mime.charsets import nfc
 from jmaplite.formats.mime.fields import comment_end, unfold
 from jmaplite.formats.mime.words import decode_comment, decode_words
 
-MAX_LIST = 1_000_000  # octets of a field that are read: some ten thousand addresses
+MAX_LIST = 500_000  # octets of a field that are read: ten thousand addresses
 
 Token = tuple[str, str]  # (kind, text as written; of a quoted string or comment, what is inside)
 Address = dict[str, str | None]

@@ -7,7 +7,6 @@ from itertools import islice
 
 from jmaplite.formats.html import to_text
 from jmaplite.formats.mime.message import Message
-from jmaplite.formats.mime.structure import Part
 from jmaplite.formats.mime.values import beginning
 
 _PREVIEW_LENGTH = 256  # characters (RFC 8621 §4.1.4)
@@ -15,7 +14,7 @@ _PLAIN_LIMIT = 16_384  # octets of a part that a preview looks at
 _HTML_LIMIT = 131_072
 
 _INVISIBLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u034f\u200b\u2060\ufeff]+")
-_QUOTED = re.compile(r"[>|]|[A-Za-z]{1,4}>")
+_QUOTED = re.compile(r"[A-Za-z]{1,4}>")
 _WROTE = re.compile(
     r"(?:wrote|writes|said|schrieb|écrit|escribió|ha scritto|escreveu|schreef|skrev|kirjoitti"
     r"|napisał(?:\(?a\)?)?|wrote in message .{1,200}) ?:\Z",
@@ -27,7 +26,7 @@ _ATTRIBUTION_HINT = re.compile(r"\d{1,2}:\d\d|@|\b(?:wrote|writes|said|schrieb|�
 _SALUTATION = re.compile(
     r"(?:hi|hello|hey|hallo|dear|good (?:morning|day|afternoon|evening)|greetings|guten tag|moin"
     r"|liebe[rs]?|sehr geehrte[rs]?|bonjour|salut|cher|chère|hola|ciao|hej|hei|terve|moi|cześć|ola|olá)\b"
-    r"[^.?!:]{0,40}[,.!:]?\Z",
+    r"(?: [^\s,?!:]+){0,3} ?[,.!:]*\Z",
     re.I,
 )
 _ENDS = ("-- ", "-----BEGIN PGP SIGNATURE", "-----Original Message", "-----Ursprüngliche Nachricht")
@@ -39,47 +38,53 @@ def preview(octets: bytes, message: Message) -> str:
     parts.sort(key=lambda part: part.type != "text/plain")
     fallback = ""
     for part in islice(parts, 8):
-        text = _plain_text(octets, part)
-        shown = " ".join(_own_lines(text))
+        if part.type == "text/html":
+            text = to_text(beginning(octets, part, _HTML_LIMIT))
+        else:
+            text = beginning(octets, part, _PLAIN_LIMIT)
+        shown = _shortened(" ".join(_own_lines(text)))
         if shown:
-            return shown[:_PREVIEW_LENGTH].rstrip()
-        fallback = fallback or " ".join(text.split())[:_PREVIEW_LENGTH].rstrip()
+            return shown
+        fallback = fallback or _shortened(text[: 16 * _PREVIEW_LENGTH])
     return fallback
 
 
-def _plain_text(octets: bytes, part: Part) -> str:
-    if part.type == "text/html":
-        return _INVISIBLE.sub("", to_text(beginning(octets, part, _HTML_LIMIT)))
-    return _INVISIBLE.sub("", beginning(octets, part, _PLAIN_LIMIT))
+def _shortened(text: str) -> str:
+    return " ".join(_INVISIBLE.sub("", text).split())[:_PREVIEW_LENGTH].rstrip()
 
 
 def _own_lines(text: str) -> list[str]:
-    """Lines, collapsed, without quotations and what introduces them, salutation, signature and PGP armour."""
+    """Lines without quotations and what introduces them, salutation, signature and PGP armour.
+
+    No more than a preview needs.
+    """
     kept: list[str] = []
     salutation: list[str] = []
     length = 0
     in_armour_header = False
     for line in text.split("\n"):
-        stripped = " ".join(line.split())
+        stripped = line.strip()
         if not stripped:
             in_armour_header = False
-        elif line.startswith(_ENDS) or line.rstrip() in ("--", "- --"):
+        elif stripped[0] == "-" and (line.startswith(_ENDS) or line.rstrip() in ("--", "- --")):
             break
         elif stripped.startswith("-----BEGIN PGP "):
             in_armour_header = True
         elif in_armour_header:
             continue
-        elif _QUOTED.match(stripped):
+        elif stripped[0] in ">|" or (">" in stripped[:5] and _QUOTED.match(stripped)):
             _drop_attribution(kept)
         elif not kept and not salutation and _SALUTATION.match(stripped):
             salutation.append(stripped)
         else:
             kept.append(stripped)
-            if _WROTE.search(stripped):
-                _drop_attribution(kept)
             length += len(stripped)
-            if length > 4 * _PREVIEW_LENGTH:
-                break
+            if stripped[-1] == ":" and _WROTE.search(stripped):
+                _drop_attribution(kept)
+            if length > 2 * _PREVIEW_LENGTH:  # enough, should an attribution follow; counted anew in case one did
+                length = sum(map(len, kept))
+                if length > 2 * _PREVIEW_LENGTH:
+                    break
     return kept or salutation
 
 

@@ -62,8 +62,6 @@ class Part:
 
 def read_structure(octets: bytes) -> Part:
     """The root of the part tree of a message. Never raises; linear in the octets."""
-    if b"\n" not in octets:
-        octets = octets.replace(b"\r", b"\n")
     return _Reader(octets).root
 
 
@@ -82,7 +80,8 @@ class _Reader:
     """Reads delimiter after delimiter; every octet is looked at a bounded number of times."""
 
     def __init__(self, octets: bytes) -> None:
-        self.octets = octets
+        self.source = octets
+        self.octets = octets if b"\n" in octets else octets.replace(b"\r", b"\n")
         self.frames: list[_Frame] = []
         self.active: dict[bytes, int] = {}  # boundary -> level of the innermost frame still open
         self.count = 0
@@ -134,8 +133,8 @@ class _Reader:
         if found is None:
             return len(octets), len(octets), len(octets)
         if found[1] is not None:
-            end = found.start()
-            return end, end, end
+            end = self._before_line_end(found.start())
+            return end, end, found.start()
         return found.start() + 1, found.end(), found.end() - 1
 
     def _is_delimiter(self, line: bytes) -> bool:
@@ -184,14 +183,13 @@ class _Reader:
                 self.active[frame.boundary] = frame.shadowed
 
     def _finish(self, part: Part, at: int, is_split: bool) -> None:
-        if at > len(self.octets):
-            end = len(self.octets)
-        else:
-            end = at - 1 if self.octets[at - 1 : at] == b"\r" else at
+        end = self._before_line_end(at) if at <= len(self.octets) else len(self.octets)
         part.body_end = max(part.body_start, end)
         if part.sub_parts is None:
             self._number(part)
             return
+        if part.sub_parts:  # the last may end where the line begins whose line end this is
+            part.body_end = max(part.body_end, part.sub_parts[-1].body_end)
         part.size = part.body_end - part.body_start
         if not is_split and part.size:
             start = part.body_start
@@ -199,10 +197,13 @@ class _Reader:
             part.sub_parts.append(content)
             self._number(content)
 
+    def _before_line_end(self, at: int) -> int:
+        return at - 1 if self.octets[at - 1 : at] == b"\r" else at
+
     def _number(self, leaf: Part) -> None:
         self.count += 1
         leaf.part_id = str(self.count)
-        body = self.octets[leaf.body_start : leaf.body_end] if leaf.encoding else b""
+        body = self.source[leaf.body_start : leaf.body_end] if leaf.encoding else b""
         leaf.size = len(decode(body, leaf.encoding)) if leaf.encoding else leaf.body_end - leaf.body_start
 
 

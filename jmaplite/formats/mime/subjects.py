@@ -9,7 +9,7 @@ _REFWD = re.compile(r"(?:re|fwd?) ?(?:\[[^\[\]]*+\] ?)?:", re.I)
 _FORWARD = re.compile(r"\[fwd:", re.I)
 _PREFIX = re.compile(
     r"(?:re|fwd?|aw|wg|antw(?:ort)?|sv|vs|vb|vl|fs|odp|pd|rif|res|enc|ref|réf|rép|tr|rv|ynt|i̇lt|ilt|bls|trs|atb|doorst"
-    r"|r|i|vá|továbbítás|απ|πρθ|σχετ|ha|回复|回覆|答复|答覆|转发|轉寄|転送|返信)"
+    r"|r|i|vá|továbbítás|απ|πρθ|σχετ|yml|رد|תגובה|הועבר|回复|回覆|答复|答覆|转发|轉寄|転送|返信)"
     r" ?(?:\[[^\[\]]*+\]|\(\d{1,4}\)|\^?\d{1,4})? ?[:：]"
 )
 

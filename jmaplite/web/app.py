@@ -1,0 +1,125 @@
+"""The Quart application: its routes, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from quart import Quart, Response, has_request_context, request
+from quart.sessions import SessionInterface
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from jmaplite.core.engine import Engine
+from jmaplite.core.errors import RequestError
+from jmaplite.directory import DirectoryUnavailable
+from jmaplite.store import StoreUnavailable
+from jmaplite.web.api import API
+from jmaplite.web.auth import Authentication, Verifier
+from jmaplite.web.body import Disconnected, JMAPRequest
+from jmaplite.web.compression import JSONAnswers
+from jmaplite.web.downloads import Decode, Downloads
+from jmaplite.web.exchange import Exchange
+from jmaplite.web.headers import AnswerHeaders
+from jmaplite.web.problems import Problem, phrase, respond
+from jmaplite.web.session import SessionResource
+from jmaplite.web.settings import HTTPSettings
+from jmaplite.web.threads import Threads
+from jmaplite.web.uploads import Uploads
+
+logger = logging.getLogger(__name__)
+
+
+class NoSessions(SessionInterface):
+    """JMAP has no cookies: every request says who asks."""
+
+    async def open_session(self, app: Quart, request: Any) -> None:
+        """There is no session."""
+
+    async def make_null_session(self, app: Quart) -> None:
+        """Not even an empty one."""
+
+    def is_null_session(self, obj: object) -> bool:
+        """There is nothing to keep."""
+        return True
+
+
+class App(Quart):
+    """The application, with what its exchanges need: settings and the header lines of every answer."""
+
+    asgi_http_class = Exchange
+    request_class = JMAPRequest
+    session_interface = NoSessions()
+
+    def __init__(self, settings: HTTPSettings) -> None:
+        super().__init__("jmaplite", static_folder=None)
+        self.settings = settings
+        self.answer_headers = AnswerHeaders(settings.headers)
+        self.threads = Threads("jmap", settings.threads)
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
+        self.register_error_handler(Exception, _rejected)
+
+    async def make_default_options_response(self) -> Response:
+        """What may be asked of a resource: a preflight asks without credentials, so nobody has to log in."""
+        return _options(await super().make_default_options_response())
+
+
+def create_app(engine: Engine, verifier: Verifier, decode: Decode, settings: HTTPSettings) -> App:
+    """The application that serves JMAP.
+
+    `verifier` tells whom an Authorization header belongs to, `decode` undoes a transfer encoding. Raises
+    ValueError for header lines that cannot be.
+    """
+    app = App(settings)
+    authentication = Authentication(verifier)
+    answers = JSONAnswers(compression=settings.compression)
+    base = (engine, authentication, app.threads)
+    session = SessionResource(*base, answers)
+    api = API(*base, answers, lenient_content_type=settings.lenient_content_type)
+    uploads = Uploads(*base, answers)
+    downloads = Downloads(*base, decode)
+    app.add_url_rule("/.well-known/jmap", "session", session.get, methods=["GET"])
+    app.add_url_rule("/jmap/", "api", api.post, methods=["POST"])
+    app.add_url_rule("/jmap/upload/<account_id>/", "upload", uploads.post, methods=["POST"])
+    download = "/jmap/download/<account_id>/<blob_id>/"
+    app.add_url_rule(f"{download}<path:name>", "download", downloads.get, methods=["GET"])
+    app.add_url_rule(download, "download_unnamed", downloads.get, methods=["GET"])
+
+    @app.after_serving
+    async def close() -> None:
+        authentication.close()
+        app.threads.close()
+
+    return app
+
+
+async def _rejected(error: Exception) -> Response:
+    """The problem document for whatever a route raised, or for a request that no route is for."""
+    match error:
+        case Problem() | RequestError():
+            return respond(error)
+        case HTTPException():
+            return _rejected_by_quart(error)
+        case Disconnected():
+            return Response(b"", 400)
+        case StoreUnavailable() | DirectoryUnavailable():
+            logger.warning("a request could not be served: %s", error)
+            return respond(Problem(503, "The accounts cannot be reached at the moment."))
+        case _:
+            logger.error("a request failed", exc_info=error)
+            return respond(Problem(500, "The server failed unexpectedly."))
+
+
+def _rejected_by_quart(error: HTTPException) -> Response:
+    status = error.code or 500
+    if has_request_context() and request.method == "OPTIONS":
+        return _options(Response(b"", headers={"Allow": "OPTIONS"}))
+    headers = []
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers.append(("Allow", ", ".join(sorted(error.valid_methods))))
+    return respond(Problem(status, f"{phrase(status)}: nothing is served by this method and path.", headers))
+
+
+def _options(response: Response) -> Response:
+    allowed = sorted(response.headers.get("Allow", "").replace(" ", "").split(","))
+    return Response(b"", 204, headers={"Allow": ", ".join(allowed)})

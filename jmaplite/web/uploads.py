@@ -1,0 +1,133 @@
+"""The upload resource (RFC 8620 §6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from quart import Request, Response, request
+
+from jmaplite.blobs import BlobTooLarge, Staged, Upload
+from jmaplite.core import blobid
+from jmaplite.core.engine import Engine
+from jmaplite.core.errors import RequestError
+from jmaplite.core.json import dumps
+from jmaplite.directory import Principal
+from jmaplite.store import Writer
+from jmaplite.web.address import base_url
+from jmaplite.web.auth import Authentication
+from jmaplite.web.body import Body, pulled
+from jmaplite.web.compression import JSONAnswers
+from jmaplite.web.disposition import media_type
+from jmaplite.web.problems import Problem
+from jmaplite.web.threads import Threads
+
+PIECE_OCTETS = 1_048_576
+"""Octets that are gathered before a thread stores them: what is shorter is stored in one go."""
+
+
+class Uploads:
+    """Takes octets and gives the id of the blob that they have become."""
+
+    def __init__(
+        self, engine: Engine, authentication: Authentication, threads: Threads, answers: JSONAnswers
+    ) -> None:
+        self._engine = engine
+        self._authentication = authentication
+        self._threads = threads
+        self._answers = answers
+
+    async def post(self, account_id: str) -> Response:
+        """Store the request's octets, durably, and answer with 201: a blob is there that was not before.
+
+        Raises Problem, RequestError, Disconnected.
+        """
+        principal = await self._authentication.principal(request)
+        _refuse_encoded(request)
+        body = pulled(request)
+        limit = self._engine.services.limits.max_size_upload
+        if body.expected is not None and body.expected > limit:
+            raise _too_large(limit)
+        with self._engine.upload_slot(principal.name):
+            staged = await self._stored(principal, base_url(request), account_id, body, limit)
+        document = {
+            "accountId": account_id,
+            "blobId": blobid.format(staged.digest),
+            "type": media_type(request.headers.get("Content-Type")),
+            "size": staged.size,
+        }
+        return self._answers.response(dumps(document), 201, "no-store")
+
+    def _check_account(self, principal: Principal, base: str, account_id: str) -> None:
+        """Raise Problem if the user may not add to an account."""
+        access = self._engine.session(principal, base).accounts.get(account_id)
+        if access is None:
+            raise Problem(404, "There is no such account.")
+        if access.is_read_only:
+            raise Problem(403, "The account is read-only.")
+
+    async def _stored(
+        self, principal: Principal, base: str, account_id: str, body: Body, limit: int
+    ) -> Staged:
+        """All octets, stored. Raises Problem and RequestError."""
+        run = self._threads.run
+        pieces = aiter(_gathered(body))
+        first = await anext(pieces)
+        if body.complete and len(first) <= limit:
+            return await run(self._store_at_once, principal, base, account_id, first)
+        await run(self._check_account, principal, base, account_id)
+        upload: Upload = await run(self._engine.services.blobs.upload, account_id, limit)
+        try:
+            await run(upload.write, first)
+            async for octets in pieces:
+                await run(upload.write, octets)
+            staged = await run(upload.finish)
+            await run(self._keep, principal, account_id, staged)
+            return staged
+        except BlobTooLarge:
+            raise _too_large(limit) from None
+        finally:
+            await run(upload.abort)
+
+    def _store_at_once(self, principal: Principal, base: str, account_id: str, octets: bytes) -> Staged:
+        """Check and store a body that is all here, in one hop."""
+        self._check_account(principal, base, account_id)
+        staged = self._engine.services.blobs.stage(account_id, octets)
+        self._keep(principal, account_id, staged)
+        return staged
+
+    def _keep(self, principal: Principal, account_id: str, staged: Staged) -> None:
+        """Make staged octets a blob of the account that its uploader may refer to."""
+        services = self._engine.services
+        now = int(services.clock())
+
+        def work(tx: Writer) -> None:
+            services.blobs.put(tx, staged)
+            services.blobs.note_upload(tx, staged.digest, principal.name, now)
+
+        services.store.account(account_id).write(work)
+
+
+async def _gathered(body: Body) -> AsyncIterator[bytes]:
+    """A body in pieces that are worth a thread's while."""
+    pieces: list[bytes] = []
+    size = 0
+    async for octets in body:
+        pieces.append(octets)
+        size += len(octets)
+        if size >= PIECE_OCTETS:
+            yield b"".join(pieces)
+            pieces.clear()
+            size = 0
+    yield b"".join(pieces)
+
+
+def _refuse_encoded(request: Request) -> None:
+    """Raise Problem for octets that would have to be unpacked first (RFC 9110 §15.5.16)."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+        raise Problem(415, "Uploads are taken as they are, not compressed.", [("Accept-Encoding", "identity")])
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(
+        "limit", f"The upload is larger than {limit} octets.", status=413, limit="maxSizeUpload"
+    )
