@@ -209,12 +209,10 @@ def log_to_standard_error(config: Config) -> None:
 class JSONLines(logging.Formatter):
     """A JSON object a line: time (UTC), level, logger, message, and error where there is a traceback."""
 
-    converter = time.gmtime
-
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

@@ -80,13 +80,7 @@ class Target:
     def says(self, glibc: list[int]) -> str:
         """How people call it."""
         system = "Darwin" if self.name.endswith(f"darwin-{self.machine}") else "Linux"
-        libc = (
-            f" (glibc {glibc[0]}.{glibc[1]} or newer)"
-            if glibc
-            else " (musl)"
-            if "musl" in self.suffix
-            else ""
-        )
+        libc = f" (glibc {glibc[0]}.{glibc[1]} or newer)" if glibc else " (musl)" if "musl" in self.suffix else ""
         return f"CPython {self.version} on {system} {self.machine}{libc}"
 
 
@@ -117,11 +111,7 @@ def named_target(tag: str) -> Target:
     if system != "macosx":  # pip counts down by itself for macOS only
         for older in range(int(least), -1, -1):
             tags += [f"{system}_{major}_{older}_{machine}"]
-            tags += (
-                [f"{OLD_MANYLINUX[older]}_{machine}"]
-                if system == "manylinux" and older in OLD_MANYLINUX
-                else []
-            )
+            tags += [f"{OLD_MANYLINUX[older]}_{machine}"] if system == "manylinux" and older in OLD_MANYLINUX else []
     return Target(
         suffix=f".cpython-3{minor}{MACHINE_SUFFIX[system].format(machine=machine)}.so",
         machine=machine,
@@ -254,9 +244,7 @@ def compile_for(target: Target, stage: Path) -> None:
         path.rename(place)
 
 
-def description(
-    spec: Spec, wheels: dict[Target, list[Path]], stage: Path, names: list[str]
-) -> dict[str, Any]:
+def description(spec: Spec, wheels: dict[Target, list[Path]], stage: Path, names: list[str]) -> dict[str, Any]:
     """`build.json`: what the archive's first modules need to know. The digest covers all other files."""
     digest = hashlib.sha256()
     trees: dict[str, dict[str, int]] = {"site": {}, **{f"targets/{target.name}": {} for target in wheels}}
@@ -319,9 +307,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Build the single file that zipapp.spec describes.")
     parser.add_argument("--spec", type=Path, default=ROOT / "zipapp.spec")
-    parser.add_argument(
-        "--pins", type=Path, help="versions and digests to use: the pins.txt of an earlier archive"
-    )
+    parser.add_argument("--pins", type=Path, help="versions and digests to use: the pins.txt of an earlier archive")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "jmaplite.pyz")
     arguments = parser.parse_args()
     try:

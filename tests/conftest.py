@@ -64,12 +64,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With JMAPLITE_REQUIRE_ALL a skipped test is a failed test."""
     report = yield
-    if (
-        REQUIRE_ALL
-        and report.skipped
-        and not hasattr(report, "wasxfail")
-        and not item.get_closest_marker("corpus")
-    ):
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("corpus"):
         refuse_skip(report)
     return report
 
@@ -96,6 +91,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if skipped:
         terminalreporter.section("NOT EVERYTHING WAS TESTED", sep="!", yellow=True, bold=True)
         terminalreporter.line(
-            f"{skipped} skipped for want of something that .ci/run installs (reasons above, with -ra); "
-            "JMAPLITE_REQUIRE_ALL=1 makes each of them a failure."
+            f"{skipped} skipped, for the reasons below. .ci/run installs what they miss; "
+            "JMAPLITE_REQUIRE_ALL=1 makes such skips failures."
         )

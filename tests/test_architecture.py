@@ -82,9 +82,7 @@ KEPT_OUT: dict[str, frozenset[str]] = {
 }
 """Libraries that a room does without."""
 
-NAMES_THAT_SAY_NOTHING = frozenset(
-    {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"}
-)
+NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc"})
 
 LONGEST_MODULE = 400
 LONG_MODULES: dict[str, str] = {}
@@ -190,9 +188,7 @@ def functions(module: Module) -> Iterator[tuple[str, int]]:
 
 
 def test_every_module_stands_in_a_room_of_the_plan() -> None:
-    strangers = [
-        module.shown for module in modules("jmaplite") if module.room and module.room not in MAY_IMPORT
-    ]
+    strangers = [module.shown for module in modules("jmaplite") if module.room and module.room not in MAY_IMPORT]
     assert strangers == []
 
 
@@ -261,10 +257,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 def test_no_module_is_longer_than_its_limit() -> None:
-    lengths = {
-        module.shown: len(module.path.read_bytes().splitlines())
-        for module in modules("jmaplite", "packaging")
-    }
+    lengths = {module.shown: len(module.path.read_bytes().splitlines()) for module in modules("jmaplite", "packaging")}
     too_long = {shown: length for shown, length in lengths.items() if length > LONGEST_MODULE}
     assert {shown: length for shown, length in too_long.items() if shown not in LONG_MODULES} == {}
     assert LONG_MODULES.keys() - too_long.keys() == set(), "exceptions that are not needed any more"

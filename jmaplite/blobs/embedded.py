@@ -46,7 +46,7 @@ TABLES: tuple[Table, ...] = (
 
 _PIECE = 65_536
 _NOBODY = ""
-"""Stands for a user where a blob lost its last reference: it waits for its expiry like an upload."""
+"""Stands for a user where a blob lost a reference: if it was the last, it expires like an upload."""
 
 _WHOLE = "SELECT size, data FROM blob WHERE account = ? AND digest = ?"
 _PART = "SELECT size, substr(data, ?, ?) FROM blob WHERE account = ? AND digest = ?"
@@ -168,10 +168,9 @@ class EmbeddedBlobs:
         tx.execute(_REFER, tx.account, digest, type_name, number)
 
     def unrefer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:
-        """The object does not refer to the blob any more; without any other reference it begins to expire."""
+        """The object does not refer to the blob any more; unless another does, it begins to expire."""
         tx.execute(_UNREFER, tx.account, digest, type_name, number)
-        if tx.value(_REFERENCE, tx.account, digest) is None:
-            tx.execute(_NOTE_UPLOAD, tx.account, digest, _NOBODY, int(self._clock()))
+        tx.execute(_NOTE_UPLOAD, tx.account, digest, _NOBODY, int(self._clock()))
 
     def size(self, tx: Reader, digest: bytes) -> int:
         """Octets of a blob. Raises UnknownBlob."""

@@ -48,9 +48,7 @@ def _tls_has_a_certificate(settings: Settings) -> None:
     found = settings.instances(_CERTIFICATE)
     for names, certificate in settings.all(f"{_LISTENER}.tls.certificate").items():
         if (certificate.value,) not in found:
-            _wrong(
-                settings, certificate, f"there is no certificate {quoted(certificate.value)}{_names(found)}"
-            )
+            _wrong(settings, certificate, f"there is no certificate {quoted(certificate.value)}{_names(found)}")
         elif not settings.was_wrong(f"{_LISTENER}.tls.implicit", names):
             _wrong(settings, certificate, "is not used: tls.implicit is not set")
     for names, implicit in settings.all(f"{_LISTENER}.tls.implicit").items():

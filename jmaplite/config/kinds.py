@@ -179,9 +179,7 @@ def _header(value: object) -> tuple[str, str]:
     if not _TOKEN.fullmatch(name):
         raise Wrong(f"{quoted(name)} is not a header name")
     if not all(c == "\t" or (c.isascii() and c.isprintable()) for c in content):
-        raise Wrong(
-            f"header {name}: control characters and characters outside ASCII are not allowed in its value"
-        )
+        raise Wrong(f"header {name}: control characters and characters outside ASCII are not allowed in its value")
     if name.lower() in _OWN_FIELDS:
         raise Wrong(f"header {name} is set by the server itself")
     return name, content
@@ -299,9 +297,7 @@ def _secret(value: object) -> str:
         if not _ARGON2.fullmatch(text):
             raise Wrong("is not a whole argon2 hash ($argon2id$v=19$m=...,t=...,p=...$SALT$HASH)")
     elif scheme:
-        raise Wrong(
-            f"hashes of the kind {scheme[0]} are not supported: use an argon2 hash or a plain password"
-        )
+        raise Wrong(f"hashes of the kind {scheme[0]} are not supported: use an argon2 hash or a plain password")
     return text
 
 

@@ -41,9 +41,7 @@ def parse(text: str, path: str | os.PathLike[str], *, environ: Mapping[str, str]
     try:
         document = tomllib.loads(text)
         lines = index(text)
-        settings = Settings(
-            Path(path).absolute(), lines, os.environ if environ is None else environ, mistakes
-        )
+        settings = Settings(Path(path).absolute(), lines, os.environ if environ is None else environ, mistakes)
         walk(document, settings)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), [_syntax(text, str(error))]) from None

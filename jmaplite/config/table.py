@@ -69,9 +69,7 @@ class Listener:
     tls_certificate: str = option(
         "tls.certificate", LINE, "The name of the `certificate` table to use for TLS.", default=""
     )
-    max_connections: int = option(
-        "max-connections", at_least(1), "Connections served at the same time.", default=8192
-    )
+    max_connections: int = option("max-connections", at_least(1), "Connections served at the same time.", default=8192)
     trusted_networks: tuple[Network, ...] = option(
         "proxy.trusted-networks",
         many(NETWORK),
@@ -120,9 +118,7 @@ class Http:
         default=(),
         aliases=("/server.http.headers", "/http.headers"),
     )
-    compression: bool = option(
-        "compression", BOOLEAN, "Compress answers for clients that accept it.", default=True
-    )
+    compression: bool = option("compression", BOOLEAN, "Compress answers for clients that accept it.", default=True)
 
 
 @section("jmap.protocol")
@@ -214,9 +210,7 @@ class Email:
         default=50_000_000,
     )
     max_size: int = option("max-size", SIZE, "Size of a whole message.", default=75_000_000)
-    parse_max_items: int = option(
-        "parse.max-items", at_least(1), "Blobs that one Email/parse may name.", default=10
-    )
+    parse_max_items: int = option("parse.max-items", at_least(1), "Blobs that one Email/parse may name.", default=10)
 
 
 @section("jmap.compat")
@@ -235,9 +229,7 @@ class Compat:
 class Principal:
     """A person or a group of a directory in memory. One `[[directory.\"NAME\".principals]]` for each."""
 
-    name: str = option(
-        "name", LOGIN, "The name to log in with, which also names the account. It never changes."
-    )
+    name: str = option("name", LOGIN, "The name to log in with, which also names the account. It never changes.")
     type: str = option(
         "type",
         choice("individual", "admin", "group"),

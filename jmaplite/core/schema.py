@@ -81,8 +81,8 @@ class Sort:
 
     `expression` is SQL over the type's own table (alias `{a}`) that orders as the default collation does; `text` that
     of what `decode` makes the string of, for Comparators that name another collation; `mutable` are the properties
-    whose change moves a record; with `keyword`, the Comparator must carry a `keyword`, which this makes what is bound to
-    the `?` of `expression`; `is_key` says that the order is, but for ties, that of the type's order key.
+    whose change moves a record; with `keyword`, the Comparator must carry a `keyword`, and this makes of it what is
+    bound to the `?` of `expression`; `is_key` says that the order is, but for ties, that of the type's order key.
     """
 
     expression: str
@@ -284,7 +284,9 @@ USER_VALUE = Table(
 )
 """Values that every user has apart (`per_user` properties), as JSON text."""
 
-HISTORY = Table("history", (Column("at", "integer"), Column("value", "integer")), ("at",))
-"""What the account's counter stood at from time to time (seconds since the epoch), to age tombstones by."""
+NOTED_STATE = Table(
+    "noted_state", (Column("type", "text"), Column("at", "integer"), Column("value", "integer")), ("type", "at")
+)
+"""What a type's state was from time to time (seconds since the epoch), to age tombstones by."""
 
-CORE_TABLES = (TOMBSTONE, USER_VALUE, HISTORY)
+CORE_TABLES = (TOMBSTONE, USER_VALUE, NOTED_STATE)

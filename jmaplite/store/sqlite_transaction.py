@@ -11,7 +11,8 @@ import apsw
 from jmaplite.store.ddl import ACCOUNT
 from jmaplite.store.port import Row, StoreError, TextMatch, Value, Words
 from jmaplite.store.sqlite_connection import Session, translated
-from jmaplite.store.sqlite_text import TextStatements, folded, text_match
+from jmaplite.store.sqlite_text import TextStatements, text_match
+from jmaplite.store.words import folded
 
 _STATE = "SELECT value FROM store_type WHERE account = 1 AND type = ?"
 _STATES = "SELECT type, value FROM store_type WHERE account = 1"

@@ -11,12 +11,14 @@ from quart import Request
 from jmaplite.web.problems import Problem
 from jmaplite.web.settings import Listener, Network
 
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII
+)
 
 
 def listener(request: Request) -> Listener:
     """The listener that a request came in by."""
-    found: Listener = request.scope["state"]["listener"]  # type: ignore[typeddict-item]
+    found: Listener = request.scope["state"]["listener"]
     return found
 
 

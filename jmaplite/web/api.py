@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from quart import Response, request
+from quart import Response
 
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
 from jmaplite.directory import Principal
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
-from jmaplite.web.body import BodyTooLarge, pulled
+from jmaplite.web.body import BodyTooLarge, JMAPRequest, current
 from jmaplite.web.compression import JSONAnswers, compressed
 from jmaplite.web.threads import Threads
-
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +38,12 @@ class API:
 
     async def post(self) -> Response:
         """Answer a Request. Raises Problem, RequestError, Disconnected."""
+        request = current()
         principal = await self._authentication.principal(request)
         self._check_type(request.headers.get("Content-Type", ""))
         base = base_url(request)
         with self._engine.request_slot(principal.name):
-            body = await self._body()
+            body = await self._body(request)
             gzip = self._answers.accepts_gzip(request)
             document = await self._threads.run(self._answer, principal, base, body, gzip)
         return self._answers.response(document, 200, "no-store")
@@ -57,18 +57,16 @@ class API:
             raise RequestError("notJSON", "The request's Content-Type is not application/json.")
         logger.info("lenient-content-type: took a request of type %r", content_type)
 
-    async def _body(self) -> bytes:
+    async def _body(self, request: JMAPRequest) -> bytes:
         """The request's octets.
 
         One that is too large has the status 400 and not 413: RFC 8620 §3.6.1.1 shows it for just this limit.
         """
         limit = self._engine.services.limits.max_size_request
         try:
-            return await pulled(request).read(limit)
+            return await request.body.read(limit)
         except BodyTooLarge:
-            raise RequestError(
-                "limit", f"The request is larger than {limit} octets.", limit="maxSizeRequest"
-            ) from None
+            raise RequestError("limit", f"The request is larger than {limit} octets.", limit="maxSizeRequest") from None
 
     def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool) -> bytes:
         """The Response document, ready for the wire. Runs in a thread."""

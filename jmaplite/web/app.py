@@ -6,8 +6,9 @@ import logging
 from typing import Any
 
 from quart import Quart, Response, has_request_context, request
-from quart.sessions import SessionInterface
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import MapAdapter
 
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
@@ -20,7 +21,7 @@ from jmaplite.web.compression import JSONAnswers
 from jmaplite.web.downloads import Decode, Downloads
 from jmaplite.web.exchange import Exchange
 from jmaplite.web.headers import AnswerHeaders
-from jmaplite.web.problems import Problem, phrase, respond
+from jmaplite.web.problems import Problem, respond
 from jmaplite.web.session import SessionResource
 from jmaplite.web.settings import HTTPSettings
 from jmaplite.web.threads import Threads
@@ -29,26 +30,11 @@ from jmaplite.web.uploads import Uploads
 logger = logging.getLogger(__name__)
 
 
-class NoSessions(SessionInterface):
-    """JMAP has no cookies: every request says who asks."""
-
-    async def open_session(self, app: Quart, request: Any) -> None:
-        """There is no session."""
-
-    async def make_null_session(self, app: Quart) -> None:
-        """Not even an empty one."""
-
-    def is_null_session(self, obj: object) -> bool:
-        """There is nothing to keep."""
-        return True
-
-
 class App(Quart):
     """The application, with what its exchanges need: settings and the header lines of every answer."""
 
     asgi_http_class = Exchange
     request_class = JMAPRequest
-    session_interface = NoSessions()
 
     def __init__(self, settings: HTTPSettings) -> None:
         super().__init__("jmaplite", static_folder=None)
@@ -58,6 +44,31 @@ class App(Quart):
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
         self.register_error_handler(Exception, _rejected)
+
+    def create_url_adapter(self, request: Any) -> MapAdapter | None:
+        """Match paths only: which hosts there are is for the listeners to say."""
+        if request is None:
+            return None
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
+
+    async def full_dispatch_request(self, request_context: Any = None) -> Any:
+        """What a route answers.
+
+        Quart would call functions before and after, send signals and save a session; here are none of these, and
+        looking for them takes longer than many a request.
+        """
+        result: Any
+        try:
+            result = await self.dispatch_request(request_context)
+        except Exception as error:
+            result = await self.handle_user_exception(error)
+        return result if isinstance(result, Response) else await self.make_response(result)
+
+    async def do_teardown_request(self, exc: BaseException | None, request_context: Any = None) -> None:
+        """Nothing was set up for the request alone."""
+
+    async def do_teardown_appcontext(self, exc: BaseException | None) -> None:
+        """Nothing was set up for the context either."""
 
     async def make_default_options_response(self) -> Response:
         """What may be asked of a resource: a preflight asks without credentials, so nobody has to log in."""
@@ -117,9 +128,11 @@ def _rejected_by_quart(error: HTTPException) -> Response:
     headers = []
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers.append(("Allow", ", ".join(sorted(error.valid_methods))))
-    return respond(Problem(status, f"{phrase(status)}: nothing is served by this method and path.", headers))
+    return respond(Problem(status, "Nothing is served by this method and path.", headers))
 
 
 def _options(response: Response) -> Response:
     allowed = sorted(response.headers.get("Allow", "").replace(" ", "").split(","))
-    return Response(b"", 204, headers={"Allow": ", ".join(allowed)})
+    answer = Response(b"", 204)
+    answer.headers = Headers({"Allow": ", ".join(allowed)})
+    return answer

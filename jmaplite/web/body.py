@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import Any
 
 from hypercorn.typing import ASGIReceiveCallable
-from quart import Request
+from quart import Request, request
 
 from jmaplite.web.problems import Problem
 
@@ -32,6 +32,7 @@ class Body:
 
     receive: ASGIReceiveCallable
     patience: float
+    _timeout: asyncio.Timeout
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         self.expected = expected_content_length
@@ -46,14 +47,7 @@ class Body:
 
     async def __anext__(self) -> bytes:
         """The next octets. Raises Disconnected, and Problem 408 when they do not come."""
-        if self.complete:
-            raise StopAsyncIteration
-        try:
-            async with asyncio.timeout(self._allowance()):
-                octets = await self._next()
-        except TimeoutError:
-            self.refused = True
-            raise Problem(408, "The request's body did not come in time.") from None
+        octets = await self._patiently(self._next())
         if not octets:
             raise StopAsyncIteration
         return octets
@@ -65,14 +59,7 @@ class Body:
         """The whole body. Raises BodyTooLarge, Disconnected, and Problem 408 when it does not come."""
         if limit is not None and self.expected is not None and self.expected > limit:
             raise BodyTooLarge
-        pieces = []
-        size = 0
-        async for octets in self:
-            size += len(octets)
-            if limit is not None and size > limit:
-                raise BodyTooLarge
-            pieces.append(octets)
-        return b"".join(pieces)
+        return await self._patiently(self._all(limit))
 
     async def settle(self) -> None:
         """Take what has already come of a body that nobody wanted."""
@@ -103,13 +90,34 @@ class Body:
                 return octets
         return b""
 
-    def _allowance(self) -> float:
-        """Seconds to wait for more: less for who has been slow all the time."""
+    async def _all(self, limit: int | None) -> bytes:
+        pieces = []
+        size = 0
+        while octets := await self._next():
+            size += len(octets)
+            if limit is not None and size > limit:
+                raise BodyTooLarge
+            pieces.append(octets)
+            if size != self.expected:
+                self._timeout.reschedule(self._deadline())
+        return b"".join(pieces)
+
+    async def _patiently(self, work: Coroutine[Any, Any, bytes]) -> bytes:
+        """Wait for octets until the deadline. Raises Problem 408."""
+        try:
+            async with asyncio.timeout_at(self._deadline()) as self._timeout:
+                return await work
+        except TimeoutError:
+            self.refused = True
+            raise Problem(408, "The request's body did not come in time.") from None
+
+    def _deadline(self) -> float:
+        """When the next octets must be there: sooner for who has been slow all the time."""
         now = asyncio.get_running_loop().time()
         if self._started is None:
             self._started = now
         behind = now - self._started - self._received / LEAST_RATE
-        return self.patience - max(0.0, behind)
+        return now + self.patience - max(0.0, behind)
 
 
 class JMAPRequest(Request):
@@ -119,7 +127,7 @@ class JMAPRequest(Request):
     body: Body  # type: ignore[assignment]
 
 
-def pulled(request: Request) -> Body:
-    """The body of a request, or of the request that Quart's proxy stands for."""
-    body: Body = request.body  # type: ignore[assignment]
-    return body
+def current() -> JMAPRequest:
+    """The request under way in this task; each look through Quart's proxy would cost anew."""
+    found: JMAPRequest = request._get_current_object()  # type: ignore[attr-defined]
+    return found

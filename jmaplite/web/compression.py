@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import zlib
 from functools import lru_cache
 
+from isal import igzip
 from quart import Request, Response
 
 LEAST_OCTETS = 1400
 """A shorter answer fits one packet as it is: nothing would be won."""
 
-LEVEL = 1
-"""Levels above take twice the time and more for a few percent."""
+LEVEL = 2
+"""Of ISA-L's 0 to 3: as small as zlib's best, in a tenth of the time of zlib's fastest."""
 
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
@@ -62,5 +62,4 @@ def compressed(document: bytes, *, gzip: bool) -> bytes:
     """A document in gzip if that is allowed and it is long enough to pay. Lets go of the GIL meanwhile."""
     if not gzip or len(document) < LEAST_OCTETS:
         return document
-    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
-    return compressor.compress(document) + compressor.flush()
+    return igzip.compress(document, LEVEL, mtime=0)

@@ -12,7 +12,7 @@ _MEDIA_TYPE = re.compile(
     rf'{_TOKEN}/{_TOKEN}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"(?:[\t !#-\[\]-~]|\\[\t -~])*"))*', re.ASCII
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_UNSAFE = re.compile(r'[^ !#$&-.0-\[\]-~]')
+_UNSAFE = re.compile(r"[^ !#$&-.0-\[\]-~]")
 _LONGEST = 255
 
 

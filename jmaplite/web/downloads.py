@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from quart import Response, request
+from quart import Response
 from werkzeug.datastructures import Headers
 
 from jmaplite.blobs import UnknownBlob
 from jmaplite.core import blobid
-from jmaplite.core.blobid import BlobRef
+from jmaplite.core.blobid import BlobRef, Decode
 from jmaplite.core.engine import Engine
 from jmaplite.directory import Principal
 from jmaplite.store import Reader, UnknownAccount
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
+from jmaplite.web.body import current
 from jmaplite.web.disposition import attachment, content_type
 from jmaplite.web.problems import Problem
 from jmaplite.web.ranges import Span, UnsatisfiableRange, matches, requested_span
@@ -24,9 +25,6 @@ from jmaplite.web.threads import Threads
 
 AT_ONCE_OCTETS = 262_144
 """Octets up to which a download is read in one go; more are read while they are sent."""
-
-Decode = Callable[[bytes, str], bytes]
-"""Undoes a transfer encoding, named as in a blobId."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,7 @@ class Found:
 class Downloads:
     """Gives the octets of a blob. `decode` undoes the transfer encoding of a part of a message."""
 
-    def __init__(
-        self, engine: Engine, authentication: Authentication, threads: Threads, decode: Decode
-    ) -> None:
+    def __init__(self, engine: Engine, authentication: Authentication, threads: Threads, decode: Decode) -> None:
         self._engine = engine
         self._authentication = authentication
         self._threads = threads
@@ -63,18 +59,16 @@ class Downloads:
 
     async def get(self, account_id: str, blob_id: str, name: str = "") -> Response:
         """The octets of a blob, or some of them. Raises Problem, RequestError."""
+        request = current()
         principal = await self._authentication.principal(request)
         reference = blobid.parse(blob_id)
         if reference is None:
             raise _not_found()
         etag = f'"{blob_id}"'
         headers = request.headers
-        conditions = Conditions(
-            headers.get("Range"),
-            headers.get("If-Range"),
-            headers.get("If-None-Match"),
-            request.method == "HEAD",
-        )
+        is_head = request.method == "HEAD"
+        wanted = None if is_head else headers.get("Range")  # RFC 9110 §14.2: a range is for GET alone
+        conditions = Conditions(wanted, headers.get("If-Range"), headers.get("If-None-Match"), is_head)
         found = await self._threads.run(
             self._find, principal, base_url(request), account_id, reference, etag, conditions
         )
@@ -117,7 +111,9 @@ class Downloads:
             return Found(304, Span(0, 0, partial=False), size)
         decoded = None
         if reference.encoding != "n":
-            decoded = self._decode(blobs.read(tx, reference.digest, start, size), reference.encoding)
+            decoded = reference.decoded(blobs.read(tx, reference.digest, start, size), self._decode)
+            if decoded is None:
+                raise _not_found()
             size = len(decoded)
         span = _span(conditions, etag, size)
         status = 206 if span.partial else 200

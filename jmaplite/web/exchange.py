@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
-from quart import Request, Response
+from quart import Response
 from quart.asgi import ASGIHTTPConnection
 from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Headers
@@ -60,18 +61,17 @@ class Exchange(ASGIHTTPConnection):
     def _create_request_from_scope(self, send: ASGISendCallable) -> JMAPRequest:
         scope = self.scope
         path = scope["path"]
-        request = self.app.request_class(
+        return self.app.request_class(
             scope["method"],
             scope["scheme"],
             path if path.startswith("/") else f"/{path}",
             scope["query_string"],
-            Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]),
+            _headers(scope["headers"]),
             "",
             scope["http_version"],
             scope,
             send_push_promise=_no_push,
         )
-        return cast(JMAPRequest, request)
 
     async def _response(self, request: JMAPRequest) -> Response:
         """What the routes answer, or a problem document."""
@@ -122,6 +122,13 @@ class Exchange(ASGIHTTPConnection):
                 async for octets in pieces:
                     await send(_octets(octets, more=True))
         await send(_octets(b"", more=False))
+
+
+def _headers(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The header lines of a request, which Hypercorn has checked already."""
+    headers = Headers()
+    headers._list = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in lines]
+    return headers
 
 
 def _start(status: int, lines: Lines) -> ASGISendEvent:

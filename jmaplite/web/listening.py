@@ -51,9 +51,7 @@ class Listening:
         extra: dict[str, Any] = {"ssl": context, "ssl_handshake_timeout": self._timeouts.headers} if context else {}
         for host, port in self.listener.bind:
             try:
-                server = await asyncio.start_server(
-                    self._accept, host or None, port, backlog=BACKLOG, **extra
-                )
+                server = await asyncio.start_server(self._accept, host or None, port, backlog=BACKLOG, **extra)
             except OSError as error:
                 self._close()
                 raise CannotListen(
@@ -84,9 +82,7 @@ class Listening:
         if len(self._connections) >= self.listener.max_connections:
             writer.transport.abort()
             return
-        connection = Connection(
-            self._app, self._config, self._context, self._state, self._timeouts, reader, writer
-        )
+        connection = Connection(self._app, self._config, self._context, self._state, self._timeouts, reader, writer)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._connections[connection] = task
         task.add_done_callback(lambda _: self._connections.pop(connection, None))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
-from quart import Request, Response, request
+from quart import Request, Response
 
 from jmaplite.blobs import BlobTooLarge, Staged, Upload
 from jmaplite.core import blobid
@@ -15,7 +16,7 @@ from jmaplite.directory import Principal
 from jmaplite.store import Writer
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
-from jmaplite.web.body import Body, pulled
+from jmaplite.web.body import Body, current
 from jmaplite.web.compression import JSONAnswers
 from jmaplite.web.disposition import media_type
 from jmaplite.web.problems import Problem
@@ -28,9 +29,7 @@ PIECE_OCTETS = 1_048_576
 class Uploads:
     """Takes octets and gives the id of the blob that they have become."""
 
-    def __init__(
-        self, engine: Engine, authentication: Authentication, threads: Threads, answers: JSONAnswers
-    ) -> None:
+    def __init__(self, engine: Engine, authentication: Authentication, threads: Threads, answers: JSONAnswers) -> None:
         self._engine = engine
         self._authentication = authentication
         self._threads = threads
@@ -41,9 +40,10 @@ class Uploads:
 
         Raises Problem, RequestError, Disconnected.
         """
+        request = current()
         principal = await self._authentication.principal(request)
         _refuse_encoded(request)
-        body = pulled(request)
+        body = request.body
         limit = self._engine.services.limits.max_size_upload
         if body.expected is not None and body.expected > limit:
             raise _too_large(limit)
@@ -65,26 +65,29 @@ class Uploads:
         if access.is_read_only:
             raise Problem(403, "The account is read-only.")
 
-    async def _stored(
-        self, principal: Principal, base: str, account_id: str, body: Body, limit: int
-    ) -> Staged:
+    async def _stored(self, principal: Principal, base: str, account_id: str, body: Body, limit: int) -> Staged:
         """All octets, stored. Raises Problem and RequestError."""
+        async with aclosing(_gathered(body)) as pieces:
+            first = await anext(pieces)
+            if body.complete and len(first) <= limit:
+                return await self._threads.run(self._store_at_once, principal, base, account_id, first)
+            await self._threads.run(self._check_account, principal, base, account_id)
+            try:
+                staged = await self._staged(account_id, first, pieces, limit)
+            except BlobTooLarge:
+                raise _too_large(limit) from None
+            await self._threads.run(self._keep, principal, account_id, staged)
+            return staged
+
+    async def _staged(self, account_id: str, first: bytes, more: AsyncIterator[bytes], limit: int) -> Staged:
+        """Octets staged piece by piece. Raises BlobTooLarge."""
         run = self._threads.run
-        pieces = aiter(_gathered(body))
-        first = await anext(pieces)
-        if body.complete and len(first) <= limit:
-            return await run(self._store_at_once, principal, base, account_id, first)
-        await run(self._check_account, principal, base, account_id)
         upload: Upload = await run(self._engine.services.blobs.upload, account_id, limit)
         try:
             await run(upload.write, first)
-            async for octets in pieces:
+            async for octets in more:
                 await run(upload.write, octets)
-            staged = await run(upload.finish)
-            await run(self._keep, principal, account_id, staged)
-            return staged
-        except BlobTooLarge:
-            raise _too_large(limit) from None
+            return await run(upload.finish)
         finally:
             await run(upload.abort)
 
@@ -107,7 +110,7 @@ class Uploads:
         services.store.account(account_id).write(work)
 
 
-async def _gathered(body: Body) -> AsyncIterator[bytes]:
+async def _gathered(body: Body) -> AsyncGenerator[bytes, None]:
     """A body in pieces that are worth a thread's while."""
     pieces: list[bytes] = []
     size = 0
@@ -128,6 +131,4 @@ def _refuse_encoded(request: Request) -> None:
 
 
 def _too_large(limit: int) -> RequestError:
-    return RequestError(
-        "limit", f"The upload is larger than {limit} octets.", status=413, limit="maxSizeUpload"
-    )
+    return RequestError("limit", f"The upload is larger than {limit} octets.", status=413, limit="maxSizeUpload")

@@ -197,6 +197,7 @@ class AccessTruths(BlobsContract):
         assert place.may_read(digest, "bob")
         place.unrefer(digest)
         assert not place.may_read(digest, "bob")
+        assert not place.may_read(digest, "")
 
     def test_what_is_not_there_may_not_be_read(self, place: Place) -> None:
         digest = hashlib.sha256(b"abc").digest()

@@ -187,6 +187,13 @@ class TestSweeping:
         age(directory, 4000)
         assert sweep(place) == 1
 
+    def test_an_upload_that_took_hours_counts_from_its_end(self, place: Place, directory: Path) -> None:
+        upload = place.blobs.upload(place.account.id, LARGE)
+        upload.write(octets(LARGE))
+        age(directory, 4000)
+        upload.finish()
+        assert sweep(place) == 0
+
     def test_staging_again_keeps_an_old_file(self, place: Place, directory: Path) -> None:
         place.blobs.stage(place.account.id, octets(LARGE))
         age(directory, 4000)

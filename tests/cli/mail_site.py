@@ -1,4 +1,4 @@
-"""A configuration with two users, the commands run on it, and a look at what they stored."""
+"""A configuration with three users, the commands run on it, and a look at what they stored."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ email = ["ann@example.org", "a@example.net"]
 [[directory.memory.principals]]
 name = "bob"
 email = ["bob@example.org"]
+[[directory.memory.principals]]
+name = "cat"
 """
 
 

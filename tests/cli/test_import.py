@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from jmaplite.blobs import Blobs
 from jmaplite.core.methods.set import set_
 from jmaplite.datatypes.mail import MAILBOX
-from jmaplite.datatypes.mail.ingest import Prepared
+from jmaplite.datatypes.mail.ingest import Prepared, prepare
 from jmaplite.datatypes.mail.transfer import importer
 from jmaplite.formats.mailboxes import Flags, Found, Incoming
 from jmaplite.store import StoreUnavailable
@@ -244,31 +245,30 @@ def test_an_mbox_may_be_packed_with_gzip_whatever_its_name(site: Site, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("times", "received", "sent", "expected"),
+    ("incoming", "received", "sent", "expected"),
     [
-        ({"received": 500}, 700, 600, 500),
-        ({"local": 500}, 700, 600, 700),
-        ({"local": 500}, 500 + 15 * 3600, 600, 500 + 15 * 3600),
-        ({"local": 500}, 501 + 15 * 3600, 600, 500),
-        ({"local": 500}, None, 600, 500),
-        ({"modified": 500}, 700, 600, 700),
-        ({"modified": 500}, None, 600, 600),
-        ({"modified": 500}, None, None, 500),
-        ({"modified": 500}, None, 10_001, 500),
-        ({}, None, 10_001, 10_000),
-        ({}, None, -5, 10_000),
-        ({}, None, None, 10_000),
-        ({"received": -5}, None, None, 0),
-        ({"received": 1 << 60}, None, None, 253_402_300_799),
+        (Incoming("", b"", (), received=500), 700, 600, 500),
+        (Incoming("", b"", (), local=500), 700, 600, 700),
+        (Incoming("", b"", (), local=500), 500 + 15 * 3600, 600, 500 + 15 * 3600),
+        (Incoming("", b"", (), local=500), 501 + 15 * 3600, 600, 500),
+        (Incoming("", b"", (), local=500), None, 600, 500),
+        (Incoming("", b"", (), modified=500), 700, 600, 700),
+        (Incoming("", b"", (), modified=500), None, 600, 600),
+        (Incoming("", b"", (), modified=500), None, None, 500),
+        (Incoming("", b"", (), modified=500), None, 10_001, 500),
+        (Incoming("", b"", ()), None, 10_001, 10_000),
+        (Incoming("", b"", ()), None, -5, 10_000),
+        (Incoming("", b"", ()), None, None, 10_000),
+        (Incoming("", b"", (), received=-5), None, None, 0),
+        (Incoming("", b"", (), received=1 << 60), None, None, 253_402_300_799),
     ],
 )
 def test_the_time_of_receipt_is_the_surest_that_there_is(
-    times: dict[str, int], received: int | None, sent: int | None, expected: int
+    incoming: Incoming, received: int | None, sent: int | None, expected: int
 ) -> None:
     prepared = Prepared.__new__(Prepared)
     object.__setattr__(prepared, "received", received)
     object.__setattr__(prepared, "sent", sent)
-    incoming = Incoming("", b"", (), **times)
     assert importer.received_at(incoming, prepared, now=10_000) == expected
 
 
@@ -380,12 +380,11 @@ def test_a_name_that_no_mailbox_may_have_is_told_for_each_message(site: Site, tm
 
 def test_a_message_that_cannot_be_stored_fails_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something unforeseen in one message does not take those of its batch along."""
-    prepare = importer.prepare
 
-    def failing(blobs: importer.Services, account_id: str, octets: bytes) -> Prepared:
+    def failing(blobs: Blobs, account_id: str, octets: bytes) -> Prepared:
         if octets == message(2):
             raise OverflowError("too much")
-        return prepare(blobs, account_id, octets)  # type: ignore[arg-type]
+        return prepare(blobs, account_id, octets)
 
     monkeypatch.setattr(importer, "prepare", failing)
     assert site.bring(*(Incoming("", message(number), ()) for number in range(5))) == [
@@ -432,6 +431,23 @@ def test_a_mailbox_that_ends_during_the_import_is_made_again(site: Site) -> None
         assert {result.outcome for result in transfer.run(owner, found())} == {"imported"}
     assert set(site.mail()) == {message(importer.BATCH)}
     assert site.run("verify").exit_code == 0
+
+
+def test_a_mailbox_that_another_import_makes_at_the_same_time_is_shared(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = importer.Importer._look
+    assert site.bring(Incoming("", message(1), ("Lists",))) == ["imported"]
+    seen: list[int | None] = []
+
+    def late(self: importer.Importer, named: tuple[str, ...]) -> int | None:
+        seen.append(look(self, named))
+        return None if len(seen) == 1 else seen[-1]
+
+    monkeypatch.setattr(importer.Importer, "_look", late)
+    assert site.bring(Incoming("", message(2), ("Lists",))) == ["imported"]
+    assert len(seen) == 2
+    assert site.mail().keys() == {message(1), message(2)}
 
 
 # Interruption, and a server beside it
@@ -536,6 +552,26 @@ def test_an_import_runs_beside_others_on_the_same_account(site: Site, running: R
         totals = {"/".join(box.path): box.total for box in server.mailboxes(owner)}
         assert (totals["Inbox"], totals["Mine"]) == (1100, 200)
         assert server.verify(owner) == []
+
+
+def test_on_a_terminal_there_is_a_bar(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "a.mbox").write_bytes(separated(message(1)) + separated(message(2, body="x" * 100_000)))
+    command = [sys.executable, "-m", "jmaplite", "import", "mbox", "--config", str(site.config)]
+    ours, theirs = os.openpty()
+    process = subprocess.run(
+        [*command, "--account", "ann", str(tmp_path / "a.mbox")], stdout=subprocess.PIPE, stderr=theirs, text=True
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # a terminal without a program at its other end
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert process.returncode == 1
+    assert b"Importing" in shown
+    assert b"100%" in shown
+    assert b"is larger than 100,000 octets\r\n" in shown
+    assert process.stdout.startswith("1 imported, 0 already there, 1 failed; ")
 
 
 def test_every_option_is_told_by_help(site: Site) -> None:

@@ -7,11 +7,13 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,17 @@ def test_a_certificate_that_is_none_is_told_in_one_line(start: Start, tmp_path: 
 def test_a_store_that_cannot_be_written_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where a directory should be")
     assert "data" in refusal(start())
+
+
+def test_a_store_of_a_newer_version_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
+    process = start()
+    url(process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    [system] = [path for path in (tmp_path / "data").iterdir() if path.suffix in (".db", ".sqlite", ".sqlite3")]
+    with closing(sqlite3.connect(system)) as database:
+        database.execute("PRAGMA user_version = 1000000")
+    assert "newer version" in refusal(start())
 
 
 def test_it_logs_on_standard_error_as_lines_of_json_if_asked_to_and_no_passwords(start: Start) -> None:

@@ -44,10 +44,7 @@ def strings(draw: st.DrawFn) -> str:
     plain = all(c in "\n\t" or (c.isprintable() and c != "'") for c in text)
     forms = [basic(_astral_free(text))]
     forms.append(
-        '"""'
-        + basic(_astral_free(text))[1:-1].replace("\\n", "\n")
-        + draw(st.sampled_from(["", '"', '""']))
-        + '"""'
+        '"""' + basic(_astral_free(text))[1:-1].replace("\\n", "\n") + draw(st.sampled_from(["", '"', '""'])) + '"""'
     )
     forms.append('"""\\\n   ' + basic(_astral_free(text))[1:-1] + '"""')
     if plain:
@@ -70,9 +67,7 @@ def key_text(key: str, draw: st.DrawFn) -> str:
 
 @st.composite
 def values(draw: st.DrawFn, depth: int = 2) -> str:
-    plain = st.sampled_from(
-        ["1", "true", "-1.5e3", "inf", "1979-05-27 07:32:00", "1979-05-27T07:32:00Z", "0x1f"]
-    )
+    plain = st.sampled_from(["1", "true", "-1.5e3", "inf", "1979-05-27 07:32:00", "1979-05-27T07:32:00Z", "0x1f"])
     kind = draw(st.integers(0, 3 if depth else 1))
     if kind == 0:
         return draw(plain)

@@ -170,9 +170,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert made().store.path == Path("/etc/jmaplite/data")
 
 
-@pytest.mark.parametrize(
-    "form", ["tls.pem", "file://tls.pem", "%{file:tls.pem}%", "file://%{env:HERE}%/tls.pem"]
-)
+@pytest.mark.parametrize("form", ["tls.pem", "file://tls.pem", "%{file:tls.pem}%", "file://%{env:HERE}%/tls.pem"])
 def test_a_certificate_is_named_by_its_file_in_three_ways(form: str, tmp_path: Path) -> None:
     (tmp_path / "tls.pem").touch()
     text = f"""
@@ -215,8 +213,6 @@ store.path = "%{env:WHO}%"
 
 def test_reading_a_configuration_needs_no_slow_library() -> None:
     code = "import sys, jmaplite.config; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "jmaplite.config.load" in loaded
     assert {"tomlkit", "click", "argon2", "asyncio", "quart", "ssl"}.isdisjoint(loaded)

@@ -94,8 +94,7 @@ def test_what_the_parser_cannot_take_is_a_mistake(text: str) -> None:
         ),
         (
             "[jmap.mailbox]\nmax-attachment-size = 5",
-            "c.toml:8: jmap.mailbox.max-attachment-size: unknown key "
-            "(did you mean 'jmap.email.max-attachment-size'?)",
+            "c.toml:8: jmap.mailbox.max-attachment-size: unknown key (did you mean 'jmap.email.max-attachment-size'?)",
         ),
         ('"a.b\\n" = 5', "c.toml:7: directory.memory.'a.b\\n': unknown key"),
         ("jmap2.x = 5", "c.toml:7: directory.memory.jmap2: unknown key"),
@@ -280,8 +279,7 @@ name = "joe@x.org"
 """
     assert mistakes(text) == [
         "c.toml:11: directory.memory.principals[1].name: 'jane' is the name of another principal on line 8",
-        "c.toml:15: directory.memory.principals[2].email: 'joe@x.org' belongs to another principal, "
-        "on line 19",
+        "c.toml:15: directory.memory.principals[2].email: 'joe@x.org' belongs to another principal, on line 19",
         "c.toml:16: directory.memory.principals[2].email: 'J@X.org' belongs to another principal, on line 9",
     ]
 
@@ -379,9 +377,7 @@ def test_a_file_that_cannot_be_put_in_is_a_mistake(tmp_path: Path) -> None:
     assert mistakes(principal('secret = "%{file:pw}%"'), file) == [
         f"{where}: 'pw' cannot be read: No such file or directory"
     ]
-    assert mistakes(principal('secret = "%{file:octets}%"'), file) == [
-        f"{where}: 'octets' is not a text file in UTF-8"
-    ]
+    assert mistakes(principal('secret = "%{file:octets}%"'), file) == [f"{where}: 'octets' is not a text file in UTF-8"]
 
 
 def test_an_unknown_macro_is_a_mistake() -> None:

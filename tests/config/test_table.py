@@ -35,11 +35,7 @@ def document(name: str, value: str) -> str:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_an_option_is_documented_with_its_kind_default_and_other_names(option: Option) -> None:
-    [line] = [
-        line
-        for line in DOCS.read_text("utf-8").splitlines()
-        if f"| `{option.name.replace('[]', '')}` |" in line
-    ]
+    [line] = [line for line in DOCS.read_text("utf-8").splitlines() if f"| `{option.name.replace('[]', '')}` |" in line]
     assert f"| {option.kind.name} |" in line
     assert option.doc in line
     assert option.doc.endswith(".")
@@ -102,11 +98,7 @@ def test_no_value_of_an_option_is_answered_with_more_than_mistakes_on_lines(
         assert mistake.line in (1, 3)
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(NAMES), BROKEN), min_size=1, max_size=6, unique_by=lambda item: item[0][1]
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), BROKEN), min_size=1, max_size=6, unique_by=lambda item: item[0][1]))
 def test_no_configuration_is_answered_with_more_than_mistakes_on_lines(
     settings: list[tuple[tuple[Option, str], str]],
 ) -> None:

@@ -270,9 +270,7 @@ def test_what_was_asked_before_forget_is_not_known_after_it() -> None:
         ("", None),
     ],
 )
-def test_a_basic_header_is_a_name_and_a_password_in_utf_8(
-    authorization: str, pair: tuple[str, str] | None
-) -> None:
+def test_a_basic_header_is_a_name_and_a_password_in_utf_8(authorization: str, pair: tuple[str, str] | None) -> None:
     """RFC 7617 §2, with its examples."""
     assert basic(authorization) == pair
 
@@ -320,9 +318,7 @@ def test_no_secret_is_kept_or_shown() -> None:
     credentials = Credentials(Asked())
     credentials.verify(GOOD)
     credentials.verify("Bearer T")
-    kept = repr(credentials) + repr(
-        {name: value for name, value in vars(credentials).items() if name != "_directory"}
-    )
+    kept = repr(credentials) + repr({name: value for name, value in vars(credentials).items() if name != "_directory"})
     for secret in ("hunter2", GOOD.removeprefix("Basic ")):
         assert secret not in kept
 

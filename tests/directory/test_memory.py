@@ -37,9 +37,7 @@ def test_any_of_the_secrets_lets_in(people: Directory, password: str) -> None:
     assert people.verify_password("jane", password) == JANE
 
 
-@pytest.mark.parametrize(
-    "password", ["", "First", "joe's", "first ", "first\0", "\ud800", CHEAP.hash("first")]
-)
+@pytest.mark.parametrize("password", ["", "First", "joe's", "first ", "first\0", "\ud800", CHEAP.hash("first")])
 def test_any_other_password_does_not(people: Directory, password: str) -> None:
     assert people.verify_password("jane", password) is None
 
@@ -79,9 +77,7 @@ def test_names_and_passwords_are_the_same_however_accents_are_composed() -> None
             assert passwords.verify(passwords.hash_password(kept), typed)
 
 
-@pytest.mark.parametrize(
-    ("token", "whose"), [("T-1", JANE), ("T-2", JOE), ("T-3", JOE), ("T-4", None), ("", None)]
-)
+@pytest.mark.parametrize(("token", "whose"), [("T-1", JANE), ("T-2", JOE), ("T-3", JOE), ("T-4", None), ("", None)])
 def test_a_token_belongs_to_its_principal(people: Directory, token: str, whose: Principal | None) -> None:
     assert people.verify_token(token) == whose
 
@@ -91,9 +87,7 @@ def test_the_hash_of_a_token_is_no_token(people: Directory) -> None:
     assert people.verify_token(hash_token("T-2").removeprefix("sha256:")) is None
 
 
-@pytest.mark.parametrize(
-    "stored", ["", "T-1", "sha256:", "sha256:ab", "sha256:" + "zz" * 32, "md5:" + "ab" * 32]
-)
+@pytest.mark.parametrize("stored", ["", "T-1", "sha256:", "sha256:ab", "sha256:" + "zz" * 32, "md5:" + "ab" * 32])
 def test_what_is_no_hashed_token_is_refused(stored: str) -> None:
     with pytest.raises(ValueError, match=r"token|hex"):
         directory(Entry(JANE, (), (stored,)))

@@ -51,17 +51,11 @@ def test_a_name_begins_with_the_time_of_delivery() -> None:
 
 
 def test_a_dovecot_keywords_file_gives_letters_their_meaning() -> None:
-    octets = (
-        b"0 $Forwarded\r\n1 Junk\n25 last\n26 beyond\n-1 x\nx y\n\n2 \xff\n3\n4 two words\n\xd9\xa3 digit\n"
-    )
+    octets = b"0 $Forwarded\r\n1 Junk\n25 last\n26 beyond\n-1 x\nx y\n\n2 \xff\n3\n4 two words\n\xd9\xa3 digit\n"
     assert parse_keyword_letters(octets) == {"a": "$forwarded", "b": "junk", "z": "last"}
 
 
-@given(
-    st.sets(
-        st.sampled_from(["$seen", "$draft", "$flagged", "$answered", "$forwarded", "work", "$junk", "a/b"])
-    )
-)
+@given(st.sets(st.sampled_from(["$seen", "$draft", "$flagged", "$answered", "$forwarded", "work", "$junk", "a/b"])))
 def test_keywords_written_into_a_name_are_read_back(keywords: set[str]) -> None:
     letters = {"a": "first"}
     assert assign_letters(letters, keywords) == frozenset()
@@ -125,11 +119,7 @@ def test_a_folder_is_a_mailbox_by_its_name(parts: tuple[str, ...], path: tuple[s
     assert path_of_folder(parts) == path
 
 
-@given(
-    st.lists(
-        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), min_size=1, max_size=3
-    )
-)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), min_size=1, max_size=3))
 def test_any_mailbox_has_a_folder_that_is_read_back(path: list[str]) -> None:
     folder = folder_of_path(path)
     assert path_of_folder([folder]) == tuple(path)

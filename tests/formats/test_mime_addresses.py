@@ -199,10 +199,10 @@ class TestBestEffort:
 
     @pytest.mark.parametrize("unit", ["(", '"', '\\"', "<", ",", ":", "@", "a@b ", "<a", "=?a?q?", "[", '<"a" ', "x "])
     def test_a_long_run_of_anything_is_read(self, unit: str) -> None:
-        value = (unit * (200_000 // len(unit))).encode()
+        value = (unit * (100_000 // len(unit))).encode()
 
         mime.addresses(value)
-        mime.addresses(b"x " * 50_000 + b"@" + value)
+        mime.addresses(b"x " * 25_000 + b"@" + value)
 
 
 @given(

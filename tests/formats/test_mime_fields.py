@@ -316,7 +316,7 @@ HOSTILE = [
 @pytest.mark.parametrize("before", ["", '"', "<", "(", "1 Jul 2003 10:52", "text/plain; name="])
 def test_hostile_values_take_linear_time(unit: str, before: str) -> None:
     """Quadratic work on values of this length would not end."""
-    value = (before + unit * (300_000 // len(unit))).encode()
+    value = (before + unit * (120_000 // len(unit))).encode()
 
     for form in ("Raw", "Text", "MessageIds", "Date", "URLs"):
         mime.FORMS[form](value)

@@ -102,6 +102,11 @@ class TestGroupedCommits:
         assert account.write(lambda tx: add_note(tx, "b")) == 1
 
 
+def test_a_commit_waits_for_the_disk(account: SQLiteAccount) -> None:
+    full = 2
+    assert account.write(lambda tx: tx.value("PRAGMA synchronous")) == full
+
+
 class TestFailingDisk:
     """A page limit stands for a full disk: SQLite meets both with the same error."""
 
@@ -250,6 +255,21 @@ class TestConnections:
                     notes(second)
             store.close()
         assert descriptors() == before
+
+    def test_a_reader_in_use_is_closed_when_it_is_handed_back(
+        self, store: SQLiteStore, account: SQLiteAccount, descriptors: Callable[[], int]
+    ) -> None:
+        with account.read() as tx:
+            assert notes(tx) == []
+            account.park()
+            assert notes(tx) == []
+            before = descriptors()
+        assert descriptors() < before
+        with account.read() as tx:
+            assert notes(tx) == []
+            store.close()
+            before = descriptors()
+        assert descriptors() < before
 
     def test_accounts_used_longest_ago_are_parked(self, tmp_path: Path, descriptors: Callable[[], int]) -> None:
         before = descriptors()

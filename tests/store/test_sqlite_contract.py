@@ -37,3 +37,10 @@ class TestSQLite(
     text_contract.TextTruths,
 ):
     opened = staticmethod(opened)
+
+
+def test_of_an_absurd_query_the_first_256_phrases_count() -> None:
+    with opened() as store:
+        account = store.account(store.create_account("ann", contract.nothing))
+        text_contract.put(account, 1, " ".join(f"w{number}" for number in range(256)))
+        assert text_contract.search(account, *(f"w{number}" for number in range(20_000))) == [1]

@@ -51,6 +51,13 @@ class TestDirectory:
             assert stat.S_IMODE(entry.stat().st_mode) == wanted, entry
         store.close()
 
+    def test_an_account_whose_filling_fails_leaves_no_files(self, tmp_path: Path) -> None:
+        store = SQLiteStore(tmp_path, SCHEMA)
+        with pytest.raises(ZeroDivisionError):
+            store.create_account("ann", lambda tx: tx.execute("SELECT ?", 1 // 0))
+        assert list((tmp_path / "accounts").iterdir()) == []
+        store.close()
+
     def test_account_ids_are_random_and_short(self, tmp_path: Path) -> None:
         store = SQLiteStore(tmp_path, SCHEMA)
         made = {store.create_account(f"owner {n}", nothing) for n in range(5)}

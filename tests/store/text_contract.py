@@ -65,6 +65,7 @@ class TextTruths(StoreContract):
             ("hello big world", "hello world"),
             ("日本語", "本日"),
             ("हिन्दी", "हन"),
+            ("हिन्दी", "ह"),
             ("one two", "two one"),
             ("", "anything"),
         ],
@@ -147,8 +148,8 @@ class TextTruths(StoreContract):
             assert search(account, "pepper", phrase, columns=columns) == ([1] if ignored else [])
 
     def test_absurdly_many_words_are_answered(self, account: Account) -> None:
-        put(account, 1, " ".join(f"w{number}" for number in range(300)))
-        assert search(account, *(f"w{number % 300}" for number in range(20_000))) == [1]
+        put(account, 1, " ".join(f"w{number}" for number in range(256)))
+        assert search(account, *(f"w{number % 256}" for number in range(20_000))) == [1]
         assert search(account, "w1 " * 100_000) == []
 
     @settings(max_examples=20)

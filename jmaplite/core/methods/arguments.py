@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from jmaplite.core import history
 from jmaplite.core.context import Access, Arguments, Context
 from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.kinds import Checker, compile_kind
@@ -60,7 +61,7 @@ def parse_state(ctx: Context, tx: Reader, data_type: DataType, text: str) -> int
     value = int(digits)
     if value > tx.state(data_type.name) or str(value) != digits:
         raise MethodError("cannotCalculateChanges", "this state is not one of this server's")
-    if value < (tx.value("SELECT min(value) FROM history WHERE account=?", tx.account) or 0):
+    if value < history.floor(tx, data_type.name):
         raise MethodError("cannotCalculateChanges", "this state is older than the history that is kept")
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jmaplite.core import blobid
+from jmaplite.core.blobid import BlobRef
 from jmaplite.core.errors import invalid_arguments
 from jmaplite.core.schema import Argument
 from jmaplite.datatypes.mail.header_properties import email_headers, parse_header_property
@@ -43,9 +43,9 @@ def check_body_properties(names: Iterable[str]) -> None:
 
 @dataclass(slots=True)
 class Body:
-    """One message with what its parts are told by: the digest of its octets, and the octets, read when needed."""
+    """One message with what its parts are told by: the blob that it is, and its octets, read when needed."""
 
-    digest: bytes
+    blob: BlobRef
     message: Message
     octets: Callable[[], bytes]
     properties: Sequence[str]
@@ -87,7 +87,7 @@ class Body:
         if name == "blobId":
             if part.sub_parts is not None:
                 return None
-            return blobid.format(self.digest, part.body_start, part.body_end - part.body_start, part.encoding or "n")
+            return str(self.blob.part(part.body_start, part.body_end - part.body_start, part.encoding or "n"))
         return getattr(part, name)
 
     def values(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -265,7 +265,9 @@ def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
     sql = "SELECT id, blob FROM email a WHERE a.account=? AND a.header_names LIKE ? ESCAPE '\\'"
     found = []
     for number, digest in tx.rows(sql, tx.account, pattern):
-        fields = mime.header_fields(ctx.services.blobs.read(tx, digest))
-        if any(field.lower() == name and value[1].lower() in mime.text(octets).lower() for field, octets in fields):
+        octets = ctx.services.blobs.read(tx, digest)
+        root = mime.parse(octets).root
+        fields = mime.header_fields(octets, root.header_start, root.header_end)
+        if any(field.lower() == name and value[1].lower() in mime.text(text).lower() for field, text in fields):
             found.append(str(number))
     return Scan(f"{{a}}.id IN ({','.join(found)})" if found else "0=1", on_key=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from orjson import loads
 
+from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError, invalid_properties
 from jmaplite.core.json import Fragment, dumps, materialise
@@ -125,7 +126,7 @@ class EmailRecords(Records):
         only_head = not any(name in BODY_PROPERTIES for name in names)
         head = (lambda: ctx.services.blobs.read(tx, digest, 0, message.root.header_end)) if only_head else whole
         return email_properties(
-            Body(digest, message, whole, arguments.get("bodyProperties", ())), head, names, arguments
+            Body(BlobRef(digest), message, whole, arguments.get("bodyProperties", ())), head, names, arguments
         )
 
     def exists(self, tx: Reader, number: int) -> bool:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jmaplite.blobs import Staged, UnknownBlob
-from jmaplite.core import blobid
-from jmaplite.core.blobid import BlobRef
+from jmaplite.blobs import Staged
 from jmaplite.core.context import Access, Arguments, Context, Response
-from jmaplite.core.errors import MethodError, SetError, invalid_properties
+from jmaplite.core.errors import MethodError, SetError
 from jmaplite.core.kinds import utc_date
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
 from jmaplite.core.schema import REQUIRED, Argument
@@ -16,7 +14,7 @@ from jmaplite.datatypes.mail.capability import mail_settings
 from jmaplite.datatypes.mail.email import EMAIL
 from jmaplite.datatypes.mail.email_records import check_place, told
 from jmaplite.datatypes.mail.ingest import Prepared, insert, prepare
-from jmaplite.formats import mime
+from jmaplite.datatypes.mail.named_blobs import find_blob, read_blob
 from jmaplite.store import Reader, Writer
 
 _SIGNATURE = Signature(
@@ -78,27 +76,17 @@ def _prepare(ctx: Context, access: Access, tx: Reader, email: dict[str, Any]) ->
     """Find and read the message of an EmailImport. Raises SetError."""
     wrong = email.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}
     given = email.get("blobId")
-    ref = blobid.parse(given) if isinstance(given, str) else None
-    if ref is not None and not ctx.services.blobs.may_read(tx, ref.digest, ctx.user):
-        ref = None
-    check_place(ctx, EMAIL, tx, _with_defaults(email, 0), *wrong, *([] if ref else ["blobId"]))
+    ref = find_blob(ctx, tx, given) if isinstance(given, str) else None
+    octets = None if ref is None else read_blob(ctx, tx, ref)
+    check_place(ctx, EMAIL, tx, _with_defaults(email, 0), *wrong, *([] if octets is not None else ["blobId"]))
     assert ref is not None
-    octets = read_blob(ctx, tx, ref)
+    assert octets is not None
     if len(octets) > mail_settings(ctx).max_size_email:
         raise SetError("tooLarge", f"a message has at most {mail_settings(ctx).max_size_email} octets")
     if not octets:
         raise SetError("invalidEmail", "a message is not empty")
     staged = Staged(ref.digest, len(octets), octets) if ref.start is None else None
     return prepare(ctx.services.blobs, access.account_id, octets, staged)
-
-
-def read_blob(ctx: Context, tx: Reader, ref: BlobRef) -> bytes:
-    """The octets that a blobId stands for, any transfer encoding undone. Raises SetError invalidProperties."""
-    try:
-        octets = ctx.services.blobs.read(tx, ref.digest, ref.start or 0, ref.length)
-    except UnknownBlob as error:
-        raise invalid_properties("there is no such blob", "blobId") from error
-    return octets if ref.encoding == "n" else mime.decode(octets, ref.encoding)
 
 
 def _with_defaults(email: dict[str, Any], received: int) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Prepared:
 def prepare(blobs: Blobs, account_id: str, octets: bytes, staged: Staged | None = None) -> Prepared:
     """Read a message. Touches no database; any octets are a message."""
     staged = staged or blobs.stage(account_id, octets)
-    fields = mime.header_fields(octets)
-    values = header_values(fields)
     message = mime.parse(octets)
+    fields = mime.header_fields(octets, message.root.header_start, message.root.header_end)
+    values = header_values(fields)
     subject = values["subject"] or ""
     columns: dict[str, Any] = {column: orjson.dumps(values[name]).decode() for name, column in HEADER_COLUMNS.items()}
     columns["preview"] = orjson.dumps(mime.preview(octets, message)).decode()

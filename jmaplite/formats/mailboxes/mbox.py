@@ -68,8 +68,8 @@ def split(chunks: Iterable[bytes], *, limit: int) -> Iterator[MboxMessage]:
         return
     while found is not None:
         start, (separator, body) = at, found
-        end, at, found = _next(window, body, limit)
-        octets = window.octets(body, end - body) if end - body <= limit else None
+        at, found = _next(window, body, limit)
+        octets = _without_blank_line(window.octets(body, at - body)) if at - body <= limit else None
         window.drop(at)
         yield MboxMessage(start, at, separator, octets)
 
@@ -170,32 +170,21 @@ def _separator(window: _Window, at: int) -> tuple[Separator, int] | None:
     return (separator, body) if _FIELD.match(window.octets(body, _NAME)) else None
 
 
-def _next(window: _Window, body: int, limit: int) -> tuple[int, int, tuple[Separator, int] | None]:
-    """Where the message that starts at `body` ends, and where the next separator is, with what it says."""
+def _next(window: _Window, body: int, limit: int) -> tuple[int, tuple[Separator, int] | None]:
+    """Where the separator after the message that starts at `body` is, and what it says; None at the end."""
     told = _told_end(window, body, limit)
     if told is not None:
-        return *told, _separator(window, told[1])
+        return told, _separator(window, told)
     line = body
-    found = None
-    while found is None:
-        at = window.find_line(_FROM, line, until=body + limit)
-        if at is None:
-            return _without_blank_line(window, body, window.end, limit), window.end, None
-        found = _separator(window, at)
+    while (at := window.find_line(_FROM, line, until=body + limit)) is not None:
+        if found := _separator(window, at):
+            return at, found
         line = at + 1
-    return _without_blank_line(window, body, line - 1, limit), line - 1, found
+    return window.end, None
 
 
-def _without_blank_line(window: _Window, body: int, end: int, limit: int) -> int:
-    """The end of a message without the blank line that the program put after it, if there is one."""
-    if end - body > limit:
-        return end
-    tail = window.octets(max(body, end - 3), min(3, end - body))
-    return end - 2 if tail == b"\n\r\n" else end - 1 if tail.endswith(b"\n\n") else end
-
-
-def _told_end(window: _Window, body: int, limit: int) -> tuple[int, int] | None:
-    """Where the message ends by its Content-Length and the next separator is, or None if none is there."""
+def _told_end(window: _Window, body: int, limit: int) -> int | None:
+    """Where the next separator is by the Content-Length of a message, or None if none is there."""
     header = _header(window, body)
     told = _LENGTH.search(header)
     if told is None or len(header) + int(told[1]) > limit:
@@ -206,7 +195,12 @@ def _told_end(window: _Window, body: int, limit: int) -> tuple[int, int] | None:
     after = window.octets(end, 2)
     at = end + (2 if after == b"\r\n" else 1 if after[:1] == b"\n" else 0)
     ended = not window.reach(at + 1)
-    return (end, at) if ended or _separator(window, at) else None
+    return at if ended or _separator(window, at) else None
+
+
+def _without_blank_line(octets: bytes) -> bytes:
+    """A message without the blank line that the program put after it, if there is one."""
+    return octets[: -2 if octets.endswith(b"\n\r\n") else -1 if octets.endswith(b"\n\n") else None]
 
 
 def _header(window: _Window, body: int) -> bytes:

@@ -11,7 +11,7 @@ from jmaplite.formats.mime.values import beginning
 
 _PREVIEW_LENGTH = 256  # characters (RFC 8621 §4.1.4)
 _PLAIN_LIMIT = 16_384  # octets of a part that a preview looks at
-_HTML_LIMIT = 131_072
+_HTML_LIMIT = 65_536
 
 _INVISIBLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u034f\u200b\u2060\ufeff]+")
 _QUOTED = re.compile(r"[A-Za-z]{1,4}>")

@@ -165,10 +165,13 @@ class Importer:
         number = self._boxes.get(path)
         if number is None:
             named = tuple(unicodedata.normalize("NFC", name) for name in path)
-            with self._account.read() as tx:
-                found = find_mailbox(read_mailboxes(tx), named)
-            number = self._boxes[path] = found.number if found else self._make(path, named)
+            number = self._boxes[path] = self._look(named) or self._make(path, named)
         return number
+
+    def _look(self, named: MailboxPath) -> int | None:
+        with self._account.read() as tx:
+            found = find_mailbox(read_mailboxes(tx), named)
+        return found.number if found else None
 
     def _make(self, path: MailboxPath, named: MailboxPath) -> int:
         parent = self._box(path[:-1]) if len(path) > 1 else None
@@ -179,8 +182,10 @@ class Importer:
         }
         response = _SET_MAILBOX(self._context, {"accountId": self._account.id, "create": {"new": create}})
         assert isinstance(response, dict)
-        if response["created"]:
-            return MAILBOX.parse_id(response["created"]["new"]["id"]) or 0
+        # Whoever imports at the same time may have made it just now.
+        number = self._look(named)
+        if number is not None:
+            return number
         error = response["notCreated"]["new"]
         reason = error.get("description") or error["type"]
         raise _Refused(f"the mailbox “{'/'.join(named)}” cannot be made: {reason}")
