@@ -163,6 +163,9 @@ def test_a_maildir_comes_with_folders_flags_and_keywords(site: Site, tmp_path: P
         message(7): mail("Trash", keywords=("$seen",), received=received),
     }
     assert "Empty" in site.folders()
+    result = site.run("import", "maildir", "--account", "ann", top)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("0 imported, 7 already there, 0 failed; ")
 
 
 def test_a_maildir_message_was_received_at_the_earlier_of_its_name_and_its_file(site: Site, tmp_path: Path) -> None:

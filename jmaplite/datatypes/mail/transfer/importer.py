@@ -182,6 +182,8 @@ class Importer:
         }
         response = _SET_MAILBOX(self._context, {"accountId": self._account.id, "create": {"new": create}})
         assert isinstance(response, dict)
+        if response["created"]:
+            return MAILBOX.parse_id(response["created"]["new"]["id"]) or 0
         # Whoever imports at the same time may have made it just now.
         number = self._look(named)
         if number is not None:

@@ -52,8 +52,11 @@ def read_mailboxes(tx: Reader) -> list[MailboxAt]:
 
 
 def find_mailbox(boxes: Iterable[MailboxAt], path: MailboxPath) -> MailboxAt | None:
-    """The Mailbox of a path, or else the one that has the role that the path means."""
+    """The Mailbox of a path; a name at its top that no Mailbox has stands for the role that it means."""
     by_path = {box.path: box for box in boxes}
-    role = role_of(path)
-    by_role = (box for box in by_path.values() if role is not None and box.role == role)
-    return by_path.get(path) or next(by_role, None)
+    top = path[:1]
+    if top not in by_path:
+        role = role_of(top)
+        by_role = (box.path for box in by_path.values() if role is not None and box.role == role)
+        top = next(by_role, top)
+    return by_path.get((*top, *path[1:]))
