@@ -134,16 +134,19 @@ class ListPlan:
 
 @dataclass
 class SearchPlan:
-    """The results of one generated statement."""
+    """The results of one generated statement. `counted` is a kept list that has as many entries, if there is one."""
 
     data_type: DataType
     tx: Reader
     node: Node
     comparators: list[Comparator]
     collapse: bool = False
+    counted: ListSource | None = None
 
     def total(self) -> int:
         """How many results there are."""
+        if self.counted is not None:
+            return Ranks(self.tx, self.counted).total()
         if "order" in self.__dict__:
             return len(self.order)
         what = f"count(DISTINCT s.{self.data_type.records.kin})" if self.collapse else "count(*)"
@@ -307,14 +310,16 @@ def make_plan(data_type: DataType, tx: Reader, node: Node, comparators: list[Com
     records = data_type.records
     in_key_order = not comparators or (len(comparators) == 1 and comparators[0].is_key)
     descending = comparators[0].descending if comparators else records.newest_first
-    if in_key_order:
-        scan = node.scan
-        everything = node.operator == "AND" and not node.nodes
-        listed = scan.listed if scan is not None else records.listed() if everything else None
-        if collapse:
-            listed = None
-            if descending:
-                listed = scan.collapsed if scan is not None else records.collapsed() if everything else None
-        if listed is not None:
-            return ListPlan(data_type, tx, listed, descending)
-    return SearchPlan(data_type, tx, node, comparators, collapse)
+    counted = _kept_list(data_type, node, collapse=collapse)
+    if counted is not None and in_key_order and (descending or not collapse):
+        return ListPlan(data_type, tx, counted, descending)
+    return SearchPlan(data_type, tx, node, comparators, collapse, counted)
+
+
+def _kept_list(data_type: DataType, node: Node, *, collapse: bool) -> ListSource | None:
+    """The kept list of what a filter finds, if there is one; a collapsed list has the newest record of each kin."""
+    if node.scan is not None:
+        return node.scan.collapsed if collapse else node.scan.listed
+    if node.operator != "AND" or node.nodes:
+        return None
+    return data_type.records.collapsed() if collapse else data_type.records.listed()

@@ -10,6 +10,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
+from jmaplite.core.blobid import Decode
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
 from jmaplite.directory import DirectoryUnavailable
@@ -18,7 +19,7 @@ from jmaplite.web.api import API
 from jmaplite.web.auth import Authentication, Verifier
 from jmaplite.web.body import Disconnected, JMAPRequest
 from jmaplite.web.compression import JSONAnswers
-from jmaplite.web.downloads import Decode, Downloads
+from jmaplite.web.downloads import Downloads
 from jmaplite.web.exchange import Exchange
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import Problem, respond

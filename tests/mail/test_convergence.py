@@ -206,8 +206,14 @@ class History:
                 create={"n": {"name": f"box {rnd.randrange(99)}", "parentId": rnd.choice([None, *boxes])}},
             )
         elif kind == 1:
-            change = rnd.choice([{"name": f"other {rnd.randrange(99)}"}, {"sortOrder": rnd.randrange(9)},
-                                 {"parentId": rnd.choice([None, *boxes])}, {"isSubscribed": rnd.random() < 0.5}])  # fmt: skip
+            change = rnd.choice(
+                [
+                    {"name": f"other {rnd.randrange(99)}"},
+                    {"sortOrder": rnd.randrange(9)},
+                    {"parentId": rnd.choice([None, *boxes])},
+                    {"isSubscribed": rnd.random() < 0.5},
+                ]
+            )
             self.client.call("Mailbox/set", update={rnd.choice(boxes): change})
         elif kind == 2:
             self.client.call("Mailbox/set", destroy=[rnd.choice(boxes)], onDestroyRemoveEmails=rnd.random() < 0.5)

@@ -131,7 +131,7 @@ HOSTILE = {
     "a 5 MB header line": b"Subject: " + b"x" * 5_000_000 + b"\r\n\r\nbody",
     "a 5 MB address list": b"To: " + b"a@example.com, " * 330_000 + b"\r\n\r\nbody",
     "an unknown charset": b"Content-Type: text/plain; charset=klingon\r\n\r\n\xff\xfe\xfd",
-    "dates far away": b"Date: Fri, 31 Dec 9999 23:59:59 -2359\r\nReceived: x; 1 Jan 0000 00:00:00 +0000\r\n\r\n",
+    "a cut multipart": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p",
     "a header of 100,000 fields": b"X: y\r\n" * 100_000 + b"\r\nbody",
     "odd charsets": b"Subject: =?utf-7?q?+ADw-?= =?x?z?y?=\r\nContent-Transfer-Encoding: x-zip\r\n\r\n\x80",
     "dates far away": b"Date: Fri, 31 Dec 9999 23:59:59 -2359\r\nReceived: x; 1 Jan 0000 00:00:00 +0000\r\n\r\n.",

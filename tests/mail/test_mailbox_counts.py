@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 
 import pytest
 
 from tests.mail.jmap import Client, message
+
+_roots = count(1)
 
 
 def counts(client: Client, role: str) -> tuple[int, int, int, int]:
@@ -19,8 +22,9 @@ def counts(client: Client, role: str) -> tuple[int, int, int, int]:
 def thread(client: Client, *placings: tuple[str, list[str]]) -> list[str]:
     """The ids of Emails of one Thread, each with the roles of its Mailboxes ("trash inbox") and its keywords."""
     made = []
+    root = f"root{next(_roots)}@x"
     for number, (roles, keywords) in enumerate(placings):
-        octets = message(message_id=f"{id(placings)}.{number}@x", references=[f"{id(placings)}@x"])
+        octets = message(message_id=f"{number}.{root}", references=[root])
         boxes = [client.mailbox(role) for role in roles.split()]
         made.append(client.import_(octets, mailboxes=boxes, keywords=keywords))
     assert len({email["threadId"] for email in made}) == 1

@@ -149,7 +149,8 @@ def test_the_parent_of_a_filter_is_an_id(tree: Client) -> None:
      ({"sort": [{"property": "name", "collation": 1}]}, "invalidArguments"),
      ({"sort": [{"property": "name", "keyword": "x"}]}, "invalidArguments"),
      ({"sort": [{"property": "name"}] * 1000}, "unsupportedSort"),
-     ({"limit": -1}, "invalidArguments"), ({"limit": "1"}, "invalidArguments"), ({"position": None}, "invalidArguments"),
+     ({"limit": -1}, "invalidArguments"), ({"limit": "1"}, "invalidArguments"),
+     ({"position": None}, "invalidArguments"),
      ({"anchor": "M99"}, "anchorNotFound"), ({"anchor": "x"}, "anchorNotFound"), ({"anchor": ""}, "invalidArguments"),
      ({"sortAsTree": None}, "invalidArguments"), ({"collapseThreads": True}, "invalidArguments")],
 )  # fmt: skip
@@ -178,7 +179,7 @@ def expected_order(boxes: dict[str, dict[str, Any]], matching: set[str], *, sort
 def test_trees_at_random(empty: Client, seed: int) -> None:
     """The order is that of the RFC's words, and changes applied to the old answer give the new one."""
     rnd = random.Random(seed)
-    queries = [
+    queries: list[dict[str, Any]] = [
         {"filter": wanted, "sort": BY_NAME, "sortAsTree": sort, "filterAsTree": winnow}
         for wanted in (None, {"isSubscribed": True}, {"name": "a"})
         for sort in (False, True)
@@ -198,7 +199,7 @@ def test_trees_at_random(empty: Client, seed: int) -> None:
                 if box["isSubscribed"] or "isSubscribed" not in wanted
                 if str(wanted.get("name", "")) in box["name"]
             }
-            expected = expected_order(boxes, matching, sort=query["sortAsTree"], winnow=query["filterAsTree"])  # type: ignore[arg-type]
+            expected = expected_order(boxes, matching, sort=query["sortAsTree"], winnow=query["filterAsTree"])
             assert answer["ids"] == expected, query
 
 

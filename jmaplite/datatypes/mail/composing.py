@@ -1,0 +1,134 @@
+"""Messages of Email objects that clients create (RFC 8621 §4.6): every constraint, then the octets."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from jmaplite.core.blobid import BlobRef
+from jmaplite.core.context import Access, Context
+from jmaplite.core.errors import SetError
+from jmaplite.core.kinds import utc_date
+from jmaplite.datatypes.mail.capability import mail_settings
+from jmaplite.datatypes.mail.draft_fields import CONVENIENCE, Fields, Wrong
+from jmaplite.datatypes.mail.draft_parts import DraftPart, PartReader
+from jmaplite.datatypes.mail.ingest import Prepared, prepare
+from jmaplite.datatypes.mail.named_blobs import find_blob, read_blob
+from jmaplite.formats import compose
+from jmaplite.formats.compose import Entity
+
+PLACE = frozenset({"mailboxIds", "keywords", "receivedAt"})
+"""The properties of an Email that its message does not tell."""
+
+_LISTS = ("textBody", "htmlBody", "attachments")
+_BODY = frozenset({"bodyStructure", "bodyValues", *_LISTS})
+_HOST = re.compile(r"[^@]+@([A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?)")
+_LOCAL_HOST = "localhost.localdomain"
+_CID_URL = re.compile(r"cid:([^\"'\s<>)]+)", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message made of an Email object, and what the server put into it of its own accord."""
+
+    message: Prepared
+    defaults: dict[str, Any]
+
+
+def compose_email(ctx: Context, access: Access, given: Mapping[str, Any], wrong: Wrong) -> Composed | None:
+    """The message of an Email object; None if any of its properties is `wrong`. Raises SetError for what else fails.
+
+    Touches the database only to read blobs.
+    """
+    draft = _Draft(ctx, given, wrong)
+    if wrong:
+        return None
+    draft.fill(access)
+    defaults = draft.add_defaults(access)
+    octets = draft.octets()
+    most = mail_settings(ctx).max_size_email
+    if len(octets) > most:
+        raise SetError("tooLarge", f"the message would be larger than {most} octets")
+    return Composed(prepare(ctx.services.blobs, access.account_id, octets), defaults)
+
+
+class _Draft:
+    """An Email object on its way to a message."""
+
+    def __init__(self, ctx: Context, given: Mapping[str, Any], wrong: Wrong) -> None:
+        self.ctx = ctx
+        self.wrong = wrong
+        self.fields = Fields(wrong)
+        self._read_fields(given)
+        reader = PartReader(wrong, given.get("bodyValues"))
+        self.structure: DraftPart | None = None
+        self.lists: dict[str, list[DraftPart]] = {}
+        if given.get("bodyStructure") is not None:
+            for name in ("bodyStructure", *_LISTS):
+                if given.get(name) is not None and any(given.get(other) is not None for other in _LISTS):
+                    wrong.add(name, "either bodyStructure or textBody, htmlBody and attachments")
+            self.structure = reader.read(given["bodyStructure"], "bodyStructure")
+        else:
+            self.lists = {name: self._read_list(reader, name, given.get(name)) for name in _LISTS}
+        alone = self._alone()
+        for field, path in alone.fields.owners.items() if alone else ():
+            if field in self.fields.owners:
+                wrong.add(path, "this header field is defined on the Email")
+
+    def _read_fields(self, given: Mapping[str, Any]) -> None:
+        for name in (*(name for name in CONVENIENCE if name in given), *given):
+            if name in PLACE or name in _BODY or (name in CONVENIENCE and name in self.fields.owners.values()):
+                continue
+            is_header = name in CONVENIENCE or name.startswith("header:")
+            field = self.fields.add(name, name, given[name]) if is_header else None
+            if field is None:
+                self.wrong.add(name, "no property that can be given")
+            elif field.startswith("content-"):
+                self.wrong.add(name, "only a body part has it")
+
+    def _read_list(self, reader: PartReader, name: str, given: Any) -> list[DraftPart]:
+        if given is None:
+            return []
+        wanted = {"textBody": "text/plain", "htmlBody": "text/html"}.get(name)
+        if not isinstance(given, list) or (wanted and len(given) != 1):
+            self.wrong.add(name, f"must be exactly one part of type {wanted}" if wanted else "must be EmailBodyPart[]")
+            return []
+        parts = [reader.read(part, f"{name}/{number}", wanted) for number, part in enumerate(given)]
+        for part in parts if wanted else ():
+            if part.entity.type != wanted:
+                self.wrong.add(part.fields.owners.get("content-type", f"{part.path}/type"), f"must be {wanted}")
+        return parts
+
+    def _alone(self) -> DraftPart | None:
+        """The part whose header is that of the message, if the client gave one."""
+        if self.structure is not None:
+            return self.structure
+        bodies = self.lists["textBody"] + self.lists["htmlBody"]
+        return bodies[0] if len(bodies) == 1 and not self.lists["attachments"] else None
+
+    def fill(self, access: Access) -> None:
+        """Read the blobs that parts are made of. Raises SetError: blobNotFound, tooLarge."""
+        parts = [self.structure] if self.structure else [part for parts in self.lists.values() for part in parts]
+        leaves = [leaf for part in parts for leaf in part.leaves() if leaf.blob_id is not None]
+        if not leaves:
+            return
+        most = mail_settings(self.ctx).max_size_attachments_per_email
+        refs: dict[str, BlobRef | None] = {}
+        read: dict[str, bytes] = {}
+        total = 0
+        with ExitStack() as stack:
+            tx = stack.enter_context(self.ctx.account(access).read())
+            for leaf in leaves:
+                blob_id = str(leaf.blob_id)
+                if blob_id not in refs:
+                    refs[blob_id] = find_blob(self.ctx, tx, blob_id)
+            for blob_id, ref in refs.items():
+                octets = read_blob(self.ctx, tx, ref) if ref is not None and total <= most else None
+                if octets is not None:
+                    read[blob_id] = octets
+                    total += len(octets)
