@@ -60,6 +60,7 @@ _NOTE_UPLOAD = (
     'INSERT INTO blob_upload (account, digest, "user", time) VALUES (?, ?, ?, ?) '
     'ON CONFLICT (account, digest, "user") DO UPDATE SET time = excluded.time'
 )
+_REFERRING = "SELECT number FROM blob_reference WHERE account = ? AND digest = ? AND type = ? ORDER BY number"
 _REFER = (
     "INSERT INTO blob_reference (account, digest, type, number) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (account, digest, type, number) DO NOTHING"
@@ -171,6 +172,10 @@ class EmbeddedBlobs:
         """The object does not refer to the blob any more; unless another does, it begins to expire."""
         tx.execute(_UNREFER, tx.account, digest, type_name, number)
         tx.execute(_NOTE_UPLOAD, tx.account, digest, _NOBODY, int(self._clock()))
+
+    def referring(self, tx: Reader, digest: bytes, type_name: str) -> list[int]:
+        """The numbers of the objects of a type that refer to the blob, in ascending order."""
+        return [row[0] for row in tx.rows(_REFERRING, tx.account, digest, type_name)]
 
     def size(self, tx: Reader, digest: bytes) -> int:
         """Octets of a blob. Raises UnknownBlob."""

@@ -67,6 +67,9 @@ class Blobs(Protocol):
     def unrefer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:
         """The object does not refer to the blob any more. The blob stays until it is expired."""
 
+    def referring(self, tx: Reader, digest: bytes, type_name: str) -> list[int]:
+        """The numbers of the objects of a type that refer to the blob, in ascending order."""
+
     def size(self, tx: Reader, digest: bytes) -> int:
         """Octets of a blob. Raises UnknownBlob."""
 

@@ -62,7 +62,10 @@ EVERYTHING = Node("AND")
 
 def parse_filter(data_type: DataType, ctx: Context, tx: Reader, value: Any) -> Node:
     """A filter argument as a tree of scans. Raises MethodError: invalidArguments, unsupportedFilter."""
-    return _Parser(data_type, ctx, tx).node(value, 0) if value is not None else EVERYTHING
+    node = _Parser(data_type, ctx, tx).node(value, 0) if value is not None else EVERYTHING
+    if data_type.narrowing is None:
+        return node
+    return _all_of((Node("", scan=data_type.narrowing(ctx, tx)), node))
 
 
 @dataclass(slots=True)

@@ -61,19 +61,31 @@ class Context:
 
         Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod, or their `from` forms (§5.4).
         """
+        found = self.any_access(account_id, argument=argument)
+        if capability not in found.capabilities:
+            raise MethodError(f"{_prefix(argument)}NotSupportedByMethod")
+        return found
+
+    def any_access(self, account_id: object, *, argument: str = "accountId") -> Access:
+        """The same for a method of the core, which every account has.
+
+        Raises MethodError: invalidArguments, accountNotFound, fromAccountNotFound.
+        """
         if not isinstance(account_id, str):
             raise invalid_arguments(f"{argument} must be an Id")
-        prefix = "fromAccount" if argument == "fromAccountId" else "account"
         found = self.accounts.get(account_id)
         if found is None:
-            raise MethodError(f"{prefix}NotFound")
-        if capability not in found.capabilities:
-            raise MethodError(f"{prefix}NotSupportedByMethod")
+            raise MethodError(f"{_prefix(argument)}NotFound")
         return found
 
     def account(self, access: Access) -> Account:
         """The store's account behind an access."""
         return self.services.store.account(access.account_id)
+
+
+def _prefix(argument: str) -> str:
+    """How the errors for an account begin that an argument names."""
+    return "fromAccount" if argument == "fromAccountId" else "account"
 
 
 Handler = Callable[[Context, Arguments], Response]

@@ -47,7 +47,7 @@ def loads(octets: bytes) -> Any:
     if (b"\\" in octets and b"\\u003" in octets) or octets.count(b":") != plain.count(b":"):
         _refuse_duplicates(octets)
     if not plain.isascii():
-        _refuse_noncharacters(plain)
+        refuse_noncharacters(plain)
     if b".0" in plain and _WHOLE.search(plain):
         return _whole_numbers(value)
     return value
@@ -69,7 +69,7 @@ def _refuse_duplicates(octets: bytes) -> None:
         raise NotJSON("nested too deeply") from None
 
 
-def _refuse_noncharacters(plain: bytes) -> None:
+def refuse_noncharacters(plain: bytes) -> None:
     """Raise NotJSON if a text written in plain UTF-8 has a Unicode noncharacter (RFC 7493 §2.1)."""
     # The pattern is slow beside a search for fixed octets, which most texts do not have.
     if b"\xef\xb7" in plain or b"\xbf\xbe" in plain or b"\xbf\xbf" in plain:

@@ -206,7 +206,7 @@ class SearchPlan:
             value for comparator in self.comparators if not comparator.collation for value in comparator.parameters
         ]
         rows = self.tx.rows(sql, *bound, *parameters)
-        rows.sort(key=lambda row: row[2], reverse=self.data_type.records.newest_first)
+        rows.sort(key=lambda row: row[2], reverse=self._ties_descend)
         for place in range(len(self.comparators) - 1, -1, -1):
             rows.sort(key=_key(self.comparators[place], place + 3), reverse=self.comparators[place].descending)
         return _first_of_kin(rows) if self.collapse else [row[0] for row in rows]
@@ -252,15 +252,18 @@ class SearchPlan:
             return "s"
         return "r" if any(not comparator.is_key for comparator in self.comparators) else "s"
 
+    @property
+    def _ties_descend(self) -> bool:
+        """Whether records that all comparators find equal come in descending order of the key."""
+        last = self.comparators[-1] if self.comparators else None
+        return last.descending if last is not None and last.is_key else self.data_type.records.newest_first
+
     def _order(self) -> str:
-        key, records = self.data_type.records.order_key, self.data_type.records
-        parts: list[str] = []
-        for at, comparator in enumerate(self.comparators):
-            direction = " DESC" if comparator.descending else ""
-            if comparator.is_key and at == len(self.comparators) - 1:
-                return " ORDER BY " + ", ".join([*parts, f"s.{key}{direction}"])
-            parts.append(comparator.expression.format(a=self._base) + direction)
-        parts.append(f"s.{key}{' DESC' if records.newest_first else ''}")
+        comparators = self.comparators
+        if comparators and comparators[-1].is_key:
+            comparators = comparators[:-1]
+        parts = [c.expression.format(a=self._base) + (" DESC" if c.descending else "") for c in comparators]
+        parts.append(f"s.{self.data_type.records.order_key}{' DESC' if self._ties_descend else ''}")
         return " ORDER BY " + ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Access, Context, Handler, Method
 from jmaplite.core.kinds import Checker, compile_kind
 from jmaplite.store import Column, Index, Reader, Table, Value, Writer
@@ -95,6 +96,7 @@ class Sort:
 
 Rule = Callable[[Context, Writer, int], None]
 Compute = Callable[[Context, Access, Reader, int, Mapping[str, Any]], Any]
+Lookup = Callable[[Context, Access, Reader, BlobRef], Iterable[int]]
 
 
 def snake(name: str) -> str:
@@ -108,7 +110,10 @@ class DescriptionError(Exception):
 
 @dataclass(eq=False)
 class DataType:
-    """The description of one data type."""
+    """The description of one data type.
+
+    `uses_quota` says that its records count against the quota of their account.
+    """
 
     name: str
     capability: str
@@ -123,6 +128,7 @@ class DataType:
     query_arguments: dict[str, Argument] = field(default_factory=dict)
     default_properties: tuple[str, ...] | None = None
     count_properties: tuple[str, ...] = ()
+    uses_quota: bool = False
     records: Records = field(init=False, repr=False)
     computes: dict[str, Compute] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
@@ -131,6 +137,8 @@ class DataType:
     related: dict[str, DataType] = field(default_factory=dict, repr=False)
     extra_methods: dict[str, Handler] = field(default_factory=dict)
     extra_tables: tuple[Table, ...] = ()
+    lookup: Lookup | None = None
+    narrowing: Callable[[Context, Reader], Scan] | None = None
     checkers: dict[str, Checker] = field(default_factory=dict, repr=False)
 
     def rule(self, *properties: str) -> Callable[[Rule], Rule]:
@@ -171,6 +179,16 @@ class DataType:
             return scan
 
         return hang
+
+    def referring(self, lookup: Lookup) -> Lookup:
+        """Hang what finds the records that refer to a blob (RFC 9404 §4.3): those only that the user may see."""
+        self.lookup = lookup
+        return lookup
+
+    def narrow(self, scan: Callable[[Context, Reader], Scan]) -> Callable[[Context, Reader], Scan]:
+        """Hang a scan of the records that a request may be told of: every query is narrowed to them."""
+        self.narrowing = scan
+        return scan
 
     def method(self, name: str) -> Callable[[Handler], Handler]:
         """Hang a method beyond the standard ones (`import`, `parse`)."""
@@ -289,4 +307,23 @@ NOTED_STATE = Table(
 )
 """What a type's state was from time to time (seconds since the epoch), to age tombstones by."""
 
-CORE_TABLES = (TOMBSTONE, USER_VALUE, NOTED_STATE)
+USAGE = Table("usage", (Column("type", "text"), Column("octets", "integer")), ("type",))
+"""How many octets the records of each type take up that counts against the quota of its account."""
+
+QUOTA = Table(
+    "quota",
+    (
+        Column("id", "integer"),
+        Column("changed", "integer"),
+        Column("counted", "integer"),
+        Column("resource_type", "text"),
+        Column("scope", "text"),
+        Column("name", "text"),
+        Column("hard_limit", "integer"),
+    ),
+    ("id",),
+    clustered=False,
+)
+"""What an account may hold, if there is a limit: the records of Quota (RFC 9425 §4.1), kept whoever may ask for them."""
+
+CORE_TABLES = (TOMBSTONE, USER_VALUE, NOTED_STATE, USAGE, QUOTA)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jmaplite.core.accounts import account_of
 from jmaplite.core.catalog import CORE, Catalog
 from jmaplite.core.context import Access, Services
 from jmaplite.core.errors import RequestError
@@ -128,12 +129,8 @@ class Sessions:
                 yield self._access(group, is_personal=False)
 
     def _access(self, owner: Principal, *, is_personal: bool) -> Access:
-        store = self._services.store
-        account_id = store.account_of(owner.name) or store.create_account(
-            owner.name, lambda tx: self._catalog.fill(tx, owner.name)
-        )
         return Access(
-            account_id,
+            account_of(self._services.store, owner, self._catalog.fill),
             owner.description or (owner.emails[0] if owner.emails else owner.name),
             is_personal,
             False,

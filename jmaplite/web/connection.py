@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import StreamReader, StreamWriter
+from typing import Any
 
-import h11
-import orjson
 from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol import ProtocolWrapper
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
 from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr
 
-from jmaplite.web.headers import AnswerHeaders
-from jmaplite.web.problems import CONTENT_TYPE, Problem
+from jmaplite.web.protocols import HTTP1, HTTP2, HypercornConfig
 from jmaplite.web.settings import Timeouts
 
 logger = logging.getLogger(__name__)
@@ -31,49 +27,6 @@ READ_OCTETS = 65536
 
 WRITE_OCTETS = 65536
 """Octets that wait together for the end of a turn of the loop, and beyond which a peer must take some first."""
-
-
-class HypercornConfig(Config):
-    """Hypercorn's own settings, and the header lines that it adds to everything that it sends."""
-
-    errorlog = logging.getLogger("jmaplite.web.hypercorn")
-    accesslog = None
-    h11_max_incomplete_size = 64 * 1024
-    keep_alive_max_requests = 100_000
-    include_server_header = False
-
-    def __init__(self, headers: AnswerHeaders) -> None:
-        super().__init__()
-        self.headers = headers
-
-    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
-        """The lines that are added to every answer, those to unreadable requests included."""
-        return self.headers.date()
-
-
-class HTTP1(H11Protocol):
-    """Hypercorn's HTTP/1.1, with problem documents for requests that cannot even be read."""
-
-    config: HypercornConfig
-
-    @property
-    def in_the_middle(self) -> bool:
-        """Whether a request's head has begun and not ended."""
-        return bool(self.connection.trailing_data[0])
-
-    async def _send_error_response(self, status_code: int) -> None:
-        document = orjson.dumps(Problem(status_code, "The request is not proper HTTP.").to_json())
-        headers = self.config.headers.merged(
-            [
-                (b"content-type", CONTENT_TYPE.encode()),
-                (b"content-length", b"%d" % len(document)),
-                (b"connection", b"close"),
-            ]
-        )
-        headers += self.config.response_headers("h11")
-        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
-        await self._send_h11_event(h11.Data(data=document))
-        await self._send_h11_event(h11.EndOfMessage())
 
 
 class Connection:
@@ -104,14 +57,15 @@ class Connection:
         self._idle_since: float | None = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._protocol: ProtocolWrapper
+        self._about: Any = ()
+        self._protocol: HTTP1 | HTTP2
 
     async def run(self) -> None:
         """Serve requests until the connection ends."""
         self._task = asyncio.current_task()
         try:
             async with TaskGroup(self._loop) as tasks:
-                self._protocol = self._wrapper(tasks)
+                self._protocol = self._begin(tasks)
                 await self._protocol.initiate()
                 self._watch()
                 await self._read()
@@ -134,11 +88,11 @@ class Connection:
         if self._task is not None:
             self._task.cancel()
 
-    def _wrapper(self, tasks: TaskGroup) -> ProtocolWrapper:
+    def _begin(self, tasks: TaskGroup) -> HTTP1 | HTTP2:
+        """The protocol that was agreed on, at first HTTP/1.1 where nothing was."""
         socket = self._writer.get_extra_info("socket")
         tls = self._writer.get_extra_info("ssl_object")
-        spoken = tls.selected_alpn_protocol() if tls is not None else None
-        about = (
+        self._about = (
             self._app,
             self._config,
             self._context,
@@ -149,10 +103,23 @@ class Connection:
             parse_socket_addr(socket.family, socket.getsockname()),
             self._send,
         )
-        wrapper = ProtocolWrapper(*about, spoken)
-        if spoken != "h2":
-            wrapper.protocol = HTTP1(*about)
-        return wrapper
+        is_http2 = tls is not None and tls.selected_alpn_protocol() == "h2"
+        return HTTP2(*self._about) if is_http2 else HTTP1(*self._about)
+
+    async def _handle(self, event: Event) -> None:
+        """Hand something on to the protocol, which may turn out to be HTTP/2 (RFC 9113 §3.3)."""
+        try:
+            await self._protocol.handle(event)
+        except H2ProtocolAssumedError as error:
+            await self._switch(error.data)
+        except H2CProtocolRequiredError as error:
+            await self._switch(error.data, error.headers, error.settings)
+
+    async def _switch(self, octets: bytes, *upgraded: Any) -> None:
+        self._protocol = HTTP2(*self._about)
+        await self._protocol.initiate(*upgraded)
+        if octets:
+            await self._protocol.handle(RawData(octets))
 
     async def _read(self) -> None:
         """Hand on what comes; once finished, only take it, so that the peer reads our last words."""
@@ -160,12 +127,12 @@ class Connection:
             while octets := await self._reader.read(READ_OCTETS):
                 if self._finished:
                     continue
-                await self._protocol.handle(RawData(octets))
+                await self._handle(RawData(octets))
                 if self._idle_since is not None:
                     self._note_head()
             if not self._finished:
                 # Some end their side at once and wait: what is under way is still answered.
-                await self._protocol.handle(RawData(b""))
+                await self._handle(RawData(b""))
         except OSError:
             pass
         except Exception as error:
@@ -174,7 +141,7 @@ class Connection:
 
     def _note_head(self) -> None:
         """A request's head must come in a time of its own, however slowly it drips."""
-        protocol = self._protocol.protocol
+        protocol = self._protocol
         if isinstance(protocol, HTTP1) and not self._in_head and protocol.in_the_middle:
             self._in_head = True
             self._idle_since = self._loop.time()

@@ -44,7 +44,7 @@ class Exchange(ASGIHTTPConnection):
             if body.abandoned:
                 return
         lines = [(name.lower().encode(), value.encode()) for name, value in response.headers]
-        if not body.complete and request.http_version < "2":
+        if (body.refused or not body.complete) and request.http_version < "2":
             lines.append((b"connection", b"close"))
         start = _start(response.status_code, self.app.answer_headers.merged(lines))
         if not isinstance(response.response, DataBody):

@@ -13,7 +13,8 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.typing import LifespanState
 
 from jmaplite.web.app import App
-from jmaplite.web.connection import Connection, HypercornConfig
+from jmaplite.web.connection import Connection
+from jmaplite.web.protocols import HypercornConfig
 from jmaplite.web.settings import TLS, Listener
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -18,6 +19,21 @@ class FakeWriter:
 
 
 @dataclass
+class FakeAccount:
+    """An account with nothing in it."""
+
+    id: str
+    account: int = 1
+
+    @contextmanager
+    def read(self) -> Iterator[FakeAccount]:
+        yield self
+
+    def value(self, sql: str, *parameters: Any) -> Any:
+        return None
+
+
+@dataclass
 class FakeStore:
     """Accounts by owner, with a note of every call."""
 
@@ -30,6 +46,9 @@ class FakeStore:
         if self.unavailable:
             raise StoreUnavailable("locked")
         return self.owners.get(owner)
+
+    def account(self, account_id: str) -> FakeAccount:
+        return FakeAccount(account_id)
 
     def create_account(self, owner: str, fill: Callable[[Writer], None]) -> str:
         self.calls.append(f"create_account {owner}")

@@ -9,8 +9,9 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from jmaplite.web import HTTPSettings, Listener, Listening, Timeouts, create_app
 from tests.web.fakes import FakeEngine, FakeVerifier
 
 T = TypeVar("T")
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 CONFIG = """
 [server.listener.jmap]
@@ -65,9 +67,12 @@ DEMO = basic("demo", "de:mo")
 class Loop:
     """An event loop in a thread of its own. What goes wrong there unnoticed is an error at its end."""
 
+    def __init__(self, factory: LoopFactory | None = None) -> None:
+        self._factory = factory
+
     def __enter__(self) -> Loop:
         self._errors: list[dict[str, Any]] = []
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=self._factory)
         self._loop = self._runner.get_loop()
         self._loop.set_exception_handler(lambda _, context: self._errors.append(context))
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -192,9 +197,7 @@ def problem(found: Answer) -> Any:
 
 
 @contextmanager
-def serving(
-    folder: Path, more: str = "", listener: str = "", timeouts: Timeouts | None = None
-) -> Iterator[Site]:
+def serving(folder: Path, more: str = "", listener: str = "", timeouts: Timeouts | None = None) -> Iterator[Site]:
     """A whole server on a configuration."""
     config = parse(CONFIG.format(more=more, listener=listener), folder / "config.toml")
     with Loop() as loop:
@@ -214,13 +217,13 @@ def serving_fakes(
     verifier: FakeVerifier | None = None,
     settings: HTTPSettings | None = None,
     listener: Listener | None = None,
-    decode: Callable[[bytes, str], bytes] = lambda octets, encoding: octets,
+    loop_factory: LoopFactory | None = None,
 ) -> Iterator[Site]:
     """The web room alone, over an engine that does as it is told."""
     settings = settings or HTTPSettings()
     listener = listener or Listener("jmap", (("127.0.0.1", 0),))
-    with Loop() as loop:
-        app = create_app(engine, verifier or FakeVerifier(), decode, settings)  # type: ignore[arg-type]
+    with Loop(loop_factory) as loop:
+        app = create_app(engine, verifier or FakeVerifier(), lambda octets, encoding: octets, settings)  # type: ignore[arg-type]
         listening = Listening(listener, app)
         loop.run(app.startup())
         loop.run(listening.start())
@@ -233,6 +236,18 @@ def serving_fakes(
             loop.run(app.shutdown())
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread is about to bring about."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def descriptors() -> int:
-    """How many files and sockets this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    """How many files and sockets this process has open, but for databases: the store keeps some at hand."""
+    names = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            names.append(os.readlink(one))
+    return sum(".sqlite" not in name for name in names)

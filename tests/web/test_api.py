@@ -17,7 +17,7 @@ from jmaplite.directory import DirectoryUnavailable
 from jmaplite.store import StoreUnavailable
 from jmaplite.web import HTTPSettings
 from tests.web.fakes import FakeEngine
-from tests.web.serving import Site, problem, serving_fakes
+from tests.web.serving import Site, problem, serving_fakes, until
 
 ERROR = "urn:ietf:params:jmap:error:"
 JSON = {"Content_Type": "application/json"}
@@ -121,8 +121,7 @@ def test_who_goes_away_meanwhile_still_counts_until_the_work_is_done() -> None:
         connection.close()
         assert problem(site.call())["limit"] == "maxConcurrentRequests"
         go_on.set()
-        while site.call().status != 200:
-            pass
+        until(lambda: site.call().status == 200)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("disk"), DirectoryUnavailable("network")])
@@ -211,7 +210,9 @@ def test_who_waits_for_100_continue_gets_it(long: Site) -> None:
 def test_one_connection_serves_many_requests(long: Site) -> None:
     connection = long.connect()
     for size in range(50):
-        connection.request("POST", "/jmap/", str(size).encode(), {"Content-Type": "application/json", "Authorization": "x"})
+        connection.request(
+            "POST", "/jmap/", str(size).encode(), {"Content-Type": "application/json", "Authorization": "x"}
+        )
         assert len(json.loads(connection.getresponse().read())) == size
     connection.close()
 

@@ -9,6 +9,9 @@ from jmaplite.core.context import Access
 from jmaplite.core.limits import Limits
 from jmaplite.core.methods import STANDARD
 from jmaplite.datatypes.mail import importing as importing
+from jmaplite.datatypes.mail import lookups as lookups
+from jmaplite.datatypes.mail import parsing as parsing
+from jmaplite.datatypes.mail import snippets
 from jmaplite.datatypes.mail.capability import MAIL, MailSettings
 from jmaplite.datatypes.mail.email import EMAIL
 from jmaplite.datatypes.mail.folders import make_first_mailboxes
@@ -36,7 +39,7 @@ def mail(settings: MailSettings) -> Capability:
         urn=MAIL,
         session=lambda limits: {},
         account=account,
-        methods=tuple(method for data_type in TYPES for method in data_type.standard_methods(STANDARD)),
+        methods=(*(method for kind in TYPES for method in kind.standard_methods(STANDARD)), snippets.METHOD),
         types=TYPES,
         texts=(EMAIL_TEXT,),
         fill=make_first_mailboxes,

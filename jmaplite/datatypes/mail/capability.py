@@ -19,6 +19,8 @@ class MailSettings:
     max_size_email: int = 75_000_000
     max_keywords_per_email: int = 128
     max_mailboxes_per_email: int | None = None
+    max_parse_items: int = 10
+    max_snippets: int = 100
 
 
 def mail_settings(ctx: Context) -> MailSettings:

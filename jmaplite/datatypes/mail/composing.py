@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError
 from jmaplite.core.kinds import utc_date
@@ -81,8 +79,9 @@ class _Draft:
                 wrong.add(path, "this header field is defined on the Email")
 
     def _read_fields(self, given: Mapping[str, Any]) -> None:
-        for name in (*(name for name in CONVENIENCE if name in given), *given):
-            if name in PLACE or name in _BODY or (name in CONVENIENCE and name in self.fields.owners.values()):
+        convenient = [name for name in CONVENIENCE if name in given]
+        for name in (*convenient, *(name for name in given if name not in CONVENIENCE)):
+            if name in PLACE or name in _BODY:
                 continue
             is_header = name in CONVENIENCE or name.startswith("header:")
             field = self.fields.add(name, name, given[name]) if is_header else None
@@ -118,17 +117,85 @@ class _Draft:
         if not leaves:
             return
         most = mail_settings(self.ctx).max_size_attachments_per_email
-        refs: dict[str, BlobRef | None] = {}
         read: dict[str, bytes] = {}
+        not_found: dict[str, None] = {}
         total = 0
-        with ExitStack() as stack:
-            tx = stack.enter_context(self.ctx.account(access).read())
+        with self.ctx.account(access).read() as tx:
             for leaf in leaves:
                 blob_id = str(leaf.blob_id)
-                if blob_id not in refs:
-                    refs[blob_id] = find_blob(self.ctx, tx, blob_id)
-            for blob_id, ref in refs.items():
-                octets = read_blob(self.ctx, tx, ref) if ref is not None and total <= most else None
-                if octets is not None:
+                if blob_id not in read and total <= most:
+                    ref = find_blob(self.ctx, tx, blob_id)
+                    octets = None if ref is None else read_blob(self.ctx, tx, ref)
+                    if octets is None:
+                        not_found[blob_id] = None
+                        continue
                     read[blob_id] = octets
-                    total += len(octets)
+                total += len(read.get(blob_id, b""))
+        if not_found:
+            raise SetError("blobNotFound", notFound=list(not_found))
+        if total > most:
+            raise SetError("tooLarge", f"attachments may have {most} octets together")
+        for leaf in leaves:
+            leaf.entity.octets = read[str(leaf.blob_id)]
+            _guess_charset(leaf)
+
+    def add_defaults(self, access: Access) -> dict[str, Any]:
+        """Give the message the Date and Message-ID that it has to have; answers the properties that they are."""
+        alone = self._alone()
+        defaults: dict[str, Any] = {}
+        lines = self.fields.lines
+        there = {name for name, line in (lines | (alone.fields.lines if alone else {})).items() if line}
+        if "date" not in there:
+            defaults["sentAt"] = utc_date(int(self.ctx.services.clock()))
+            lines["date"] = compose.field("Date", "Date", defaults["sentAt"])
+        if "message-id" not in there:
+            hosts = (_HOST.fullmatch(name) for name in (access.name, self.ctx.user))
+            host = next((found[1] for found in hosts if found), _LOCAL_HOST)
+            defaults["messageId"] = [f"{secrets.token_hex(16)}@{host}"]
+            lines["message-id"] = compose.field("Message-ID", "MessageIds", defaults["messageId"])
+        return defaults
+
+    def octets(self) -> bytes:
+        """The message."""
+        root = self._assembled() if self.structure is None else self.structure.finish()
+        return compose.message(list(self.fields.lines.values()), root, secrets.token_hex(8))
+
+    def _assembled(self) -> Entity:
+        """The parts of the three lists as a tree: what the HTML shows beside it, the rest attached."""
+        texts, htmls = self.lists["textBody"], self.lists["htmlBody"]
+        shown, attached = _shown(htmls[0] if htmls else None, self.lists["attachments"])
+        bodies = [part.finish() for part in (*texts, *htmls)]
+        if shown:
+            related = [bodies[-1], *(part.finish("inline") for part in shown)]
+            bodies[-1] = Entity("multipart/related", parameters={"type": "text/html"}, parts=related)
+        if len(bodies) == 2:
+            bodies = [Entity("multipart/alternative", parts=bodies)]
+        if attached:
+            return Entity("multipart/mixed", parts=[*bodies, *(part.finish("attachment") for part in attached)])
+        return bodies[0] if bodies else Entity("text/plain", parameters={"charset": "us-ascii"})
+
+
+def _shown(html: DraftPart | None, attachments: list[DraftPart]) -> tuple[list[DraftPart], list[DraftPart]]:
+    """Attachments that an HTML part shows by their cid, unless they are to be attached all the same; and the others."""
+    content = b"" if html is None else html.entity.octets
+    cids = set(map(unquote, _CID_URL.findall(content.decode("utf-8", "replace")))) if b":" in content else set()
+    shown = [
+        part
+        for part in attachments
+        if part.values.get("cid") in cids
+        and part.values.get("disposition", "inline").lower() != "attachment"
+        and "content-disposition" not in part.fields.lines
+    ]
+    return shown, [part for part in attachments if part not in shown]
+
+
+def _guess_charset(leaf: DraftPart) -> None:
+    """Tell the charset of text from a blob, where the client did not and it is plain to see."""
+    entity = leaf.entity
+    if not entity.type.startswith("text/") or "charset" in entity.parameters or entity.content_type is not None:
+        return
+    try:
+        entity.octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    entity.parameters["charset"] = "us-ascii" if entity.octets.isascii() else "utf-8"

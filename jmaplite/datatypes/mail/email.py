@@ -116,6 +116,7 @@ EMAIL = EmailType(
         "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject", "sentAt", "hasAttachment", "preview",
         "bodyValues", "textBody", "htmlBody", "attachments",
     ),
+    uses_quota=True,
     extra_tables=TABLES,
     related={"Mailbox": MAILBOX},
 )  # fmt: skip

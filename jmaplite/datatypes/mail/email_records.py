@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
 from orjson import loads
@@ -16,13 +17,15 @@ from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError, invalid_properties
 from jmaplite.core.json import Fragment, dumps, materialise
-from jmaplite.core.kinds import is_utc_date, utc_seconds
+from jmaplite.core.kinds import is_utc_date, utc_date, utc_seconds
 from jmaplite.core.ranks import ListSource
 from jmaplite.core.records import Records, slots
 from jmaplite.core.schema import DataType
 from jmaplite.datatypes.mail import filing
 from jmaplite.datatypes.mail.body import BODY_PROPERTIES, Body, check_body_properties
 from jmaplite.datatypes.mail.capability import mail_settings
+from jmaplite.datatypes.mail.composing import PLACE, Composed, compose_email
+from jmaplite.datatypes.mail.draft_fields import Wrong
 from jmaplite.datatypes.mail.header_properties import email_headers, parse_header_property
 from jmaplite.datatypes.mail.ingest import Inserted, Prepared, insert, prepare
 from jmaplite.datatypes.mail.keywords import is_keyword
@@ -133,9 +136,33 @@ class EmailRecords(Records):
         """Whether an Email of this number is there."""
         return tx.value("SELECT 1 FROM email WHERE account=? AND id=?", tx.account, number) is not None
 
-    def prepare(self, ctx: Context, access: Access, given: Mapping[str, Any]) -> Any:
-        """Messages are not composed here yet."""
-        raise SetError("forbidden", "this server does not compose messages; upload and import them")
+    def prepare(self, ctx: Context, access: Access, given: Mapping[str, Any]) -> Composed:
+        """The message of an Email to be made (RFC 8621 §4.6). Raises SetError."""
+        wrong = Wrong()
+        composed = compose_email(ctx, access, given, wrong)
+        if composed is not None:
+            return composed
+        names = list(wrong.paths)
+        with ctx.account(access).read() as tx:
+            try:
+                check_place(ctx, self.type, tx, self.complete(ctx, access, tx, given))
+            except SetError as error:
+                names += error.properties or ()
+        raise invalid_properties("; ".join(f"{path}: {why}" for path, why in islice(wrong.paths.items(), 5)), *names)
+
+    def complete(self, ctx: Context, access: Access, tx: Reader, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What an Email to be made has beside its message."""
+        defaults = {"keywords": {}, "receivedAt": utc_date(int(ctx.services.clock()))}
+        return defaults | {name: value for name, value in given.items() if name in PLACE}
+
+    def insert(
+        self, ctx: Context, access: Access, tx: Writer, record: Mapping[str, Any], prepared: Composed
+    ) -> tuple[int, dict[str, Any]]:
+        """Make an Email of a composed message; answers what RFC 8621 §4.6 lists, and the values that were defaults."""
+        boxes, keywords, received = check_place(ctx, self.type, tx, record)
+        made = insert(tx, ctx.services.blobs, prepared.message, boxes, keywords, received)
+        place = {"keywords": dict.fromkeys(sorted(keywords), True), "receivedAt": utc_date(received)}
+        return made.id, told(made, prepared.message) | place | prepared.defaults
 
     def original(self, ctx: Context, source: Access, target: Access, tx: Reader, number: int) -> Any:
         """The message, keywords and receivedAt of an Email."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jmaplite.blobs import Blobs
+from jmaplite.core import quota
 from jmaplite.core.records import bury
 from jmaplite.datatypes.mail.placing import Placing, place, read_placing
 from jmaplite.datatypes.mail.tables import placing_columns
@@ -37,10 +38,11 @@ def refile(tx: Writer, before: Placing, mailboxes: frozenset[int], keywords: fro
 def end(tx: Writer, blobs: Blobs, placing: Placing) -> None:
     """End an Email: it leaves every Mailbox and its Thread."""
     place(tx, placing, None)
-    digest = tx.value("SELECT blob FROM email WHERE account=? AND id=?", tx.account, placing.id)
+    digest, size = tx.rows("SELECT blob, size FROM email WHERE account=? AND id=?", tx.account, placing.id)[0]
     tx.execute("DELETE FROM email WHERE account=? AND id=?", tx.account, placing.id)
     tx.text_remove("email_text", placing.arrival)
     blobs.unrefer(tx, digest, "Email", placing.id)
+    quota.give_back(tx, "Email", size)
     bury(tx, "Email", placing.id, kin=placing.thread, place=placing.arrival)
     end_if_empty(tx, placing.thread)
 

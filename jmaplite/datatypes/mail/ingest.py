@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from jmaplite.blobs import Blobs, Staged
-from jmaplite.core import collation
+from jmaplite.core import collation, quota
 from jmaplite.core.kinds import utc_date
 from jmaplite.datatypes.mail.placing import Placing, place
 from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT, EMAIL, HEADER_COLUMNS, placing_columns
@@ -152,7 +152,11 @@ def insert(
     keywords: frozenset[str],
     received: int,
 ) -> Inserted:
-    """Make an Email of a prepared message; the Mailboxes exist, keywords are lower-case, `received` is in seconds."""
+    """Make an Email of a prepared message; the Mailboxes exist, keywords are lower-case, `received` is in seconds.
+
+    Every way into an account ends here. Raises SetError overQuota; nothing is written then.
+    """
+    quota.take(tx, "Email", prepared.staged.size)
     thread = find_thread(tx, blobs, prepared.references)
     number = tx.change("Email")
     tx.change("EmailDelivery")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jmaplite.core import ranks
+from jmaplite.core import quota, ranks
 from jmaplite.datatypes.mail import counts
 from jmaplite.datatypes.mail.tables import UNSEEN, all_emails, keyword_emails, mailbox_emails, mailbox_threads
 from jmaplite.store import Reader
@@ -39,4 +39,7 @@ def check(tx: Reader) -> list[str]:
         found.append("Emails are in a Thread that is not there")
     if tx.value(without.format("blob", "o.digest=e.blob"), tx.account):
         found.append("the octets of Emails are missing")
+    held = tx.value("SELECT coalesce(sum(size), 0) FROM email WHERE account=?", tx.account)
+    if quota.used_by(tx, "Email") != held:
+        found.append(f"the Emails have {held} octets, but {quota.used_by(tx, 'Email')} are counted against the quota")
     return found

@@ -134,8 +134,8 @@ def _message(octets: bytes) -> tuple[str, bytes]:
 
 
 def _is_short(octets: bytes) -> bool:
-    """Whether no line is longer than may be; its CR counts here."""
-    return len(octets) <= LONGEST or max(map(len, octets.split(b"\n"))) <= LONGEST + 1
+    """Whether no line is longer than may be; every line end is CRLF."""
+    return len(octets) <= LONGEST or max(map(len, octets.split(b"\r\n"))) <= LONGEST
 
 
 def quoted_printable(octets: bytes) -> bytes:

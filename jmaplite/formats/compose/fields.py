@@ -51,15 +51,20 @@ def field(name: str, form: str, value: Any) -> bytes:
 
 
 def raw(name: str, value: str) -> bytes:
-    """A value as it comes: it may be folded, and is folded only where a line would be longer than 998 octets."""
-    lines = _FOLDED.sub("\r\n", value)
-    if _CONTROL.search(lines.replace("\r\n", "")) or _BLANK_LINE.search(value):
+    """A value as it comes, after a space if it does not begin with white space (as RFC 8621 §4.10 has it).
+
+    It may be folded, and is folded here only where a line would be longer than 998 octets.
+    """
+    if value[:1] not in (" ", "\t", "\r", "\n"):
+        value = f" {value}"
+    unfolded = _FOLDED.sub("", value)
+    if _CONTROL.search(unfolded) or _BLANK_LINE.search(value):
         raise NotWritable("control characters, or a line end that is not followed by white space and text")
-    octets = f"{name}:{lines}\r\n".encode()
+    octets = "".join((name, ":", _FOLDED.sub("\r\n", value), "\r\n")).encode()
     if max(map(len, octets.split(b"\r\n"))) <= LONGEST:
         return octets
     folded = Lines(name)
-    for space, word in _WORDS.findall(lines.replace("\r\n", "")):
+    for space, word in _WORDS.findall(unfolded):
         if word:
             folded.add(space, word)
     return folded.octets()
@@ -123,14 +128,14 @@ def grouped_addresses(name: str, value: Iterable[Mapping[str, Any]]) -> bytes:
 
 def _mailbox(value: Mapping[str, Any]) -> tuple[str, str]:
     """(name, address) of an EmailAddress, either may be empty."""
-    email = value["email"].strip()
+    email = value["email"].strip(" ")
     if email and (len(email) > _LONGEST_WORD or not _EMAIL.fullmatch(email)):
         raise NotWritable("not an address")
     return _display_name(value.get("name") or ""), email
 
 
 def _display_name(value: str) -> str:
-    value = value.replace("\t", " ").strip()
+    value = value.replace("\t", " ").strip(" ")
     _refuse(_CONTROL, value)
     return value
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 import orjson
 
 from jmaplite.blobs import UnknownBlob
+from jmaplite.core.accounts import account_of
 from jmaplite.core.context import Services
 from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT
 from jmaplite.datatypes.mail.transfer.importer import Importer, Outcome, Result
@@ -68,14 +69,10 @@ class Transfer:
 
         Raises TransferFailed.
         """
-        store = self._services.store
         with _told():
             principal = self._directory.principal(name) or self._directory.by_email(name)
             if principal is not None:
-                owner = principal.name
-                account_id = store.account_of(owner)
-                account_id = account_id or store.create_account(owner, lambda tx: self._fill(tx, owner))
-                return Owner(account_id, owner)
+                return Owner(account_of(self._services.store, principal, self._fill), principal.name)
             owners = self.owners()
             found = next((owner for owner in owners if owner.account_id == name), None)
             if found is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jmaplite.core.context import Access, Context, Services
+from jmaplite.core.errors import SetError
 from jmaplite.core.methods.set import set_
 from jmaplite.core.records import slots
 from jmaplite.datatypes.mail.capability import MAIL, mail_settings
@@ -113,7 +114,7 @@ class Importer:
         except Exception as error:
             if len(batch) > 1:
                 return [result for message in batch for result in self._take([message])]
-            reason = str(error) if isinstance(error, _Refused) else f"{type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, _Refused | SetError) else f"{type(error).__name__}: {error}"
             return [Result(batch[0].where, "failed", reason, batch[0].weight)]
 
     def _import(self, batch: Sequence[Incoming]) -> list[Result]:

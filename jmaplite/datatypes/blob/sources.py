@@ -1,0 +1,87 @@
+"""What a client wants a blob to be put together from: UploadObject and DataSourceObject (RFC 9404 §4.1)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jmaplite.core.errors import SetError, invalid_properties
+from jmaplite.core.kinds import compile_kind
+from jmaplite.core.named_blobs import BLOB_ID_KINDS
+from jmaplite.datatypes.blob.capability import MAX_DATA_SOURCES
+
+_is_sources = compile_kind("Object[]")
+_is_blob_id = compile_kind("BlobId", BLOB_ID_KINDS)
+_is_range = compile_kind("UnsignedInt|null")
+_is_type = compile_kind("String|null")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`length` octets (None: all that remain) from `offset` on of the blob that `blob_id` names."""
+
+    blob_id: str
+    offset: int
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadObject:
+    """A blob to be made: octets and slices in order, and what the client says its media type is."""
+
+    sources: tuple[bytes | Slice, ...]
+    type: str | None
+
+    def back_references(self) -> set[str]:
+        """The creation ids that its sources name."""
+        named = (source.blob_id for source in self.sources if isinstance(source, Slice))
+        return {blob_id[1:] for blob_id in named if blob_id.startswith("#")}
+
+
+def read_upload(given: Mapping[str, Any]) -> UploadObject:
+    """An UploadObject as it came. Raises SetError invalidProperties."""
+    wrong = list(given.keys() - {"data", "type"})
+    if not _is_type(given.get("type")):
+        wrong.append("type")
+    if not _is_sources(given.get("data")):
+        wrong.append("data")
+    if wrong:
+        raise invalid_properties("unknown, missing, or of the wrong kind", *wrong)
+    if len(given["data"]) > MAX_DATA_SOURCES:
+        raise wrong_data(f"at most {MAX_DATA_SOURCES} sources")
+    return UploadObject(tuple(_source(number, source) for number, source in enumerate(given["data"])), given.get("type"))
+
+
+def wrong_data(description: str) -> SetError:
+    """The error for sources that no blob can be made of."""
+    return invalid_properties(description, "data")
+
+
+def _source(number: int, given: Mapping[str, Any]) -> bytes | Slice:
+    """A DataSourceObject: exactly one of its three forms."""
+    text, base64 = given.get("data:asText"), given.get("data:asBase64")
+    if "blobId" in given:
+        offset, length = given.get("offset"), given.get("length")
+        is_alone = given.keys() <= {"blobId", "offset", "length"}
+        if is_alone and _is_blob_id(given["blobId"]) and _is_range(offset) and _is_range(length):
+            return Slice(given["blobId"], offset or 0, length)
+    elif given.keys() <= {"data:asText", "data:asBase64"}:
+        if isinstance(text, str) and base64 is None:
+            return text.encode()
+        if isinstance(base64, str) and text is None:
+            return _octets(number, base64)
+    raise wrong_data(f"source {number} is not exactly one of data:asText, data:asBase64, or blobId with a range")
+
+
+def _octets(number: int, base64: str) -> bytes:
+    """Octets of the base64 of RFC 4648 §4, in its one form: padded, and nothing between or behind."""
+    try:
+        octets = b64decode(base64, validate=True)
+    except (binascii.Error, ValueError):
+        octets = None
+    if octets is None or b64encode(octets[-(len(octets) % 3 or 3) :]).decode() != base64[-4:]:
+        raise wrong_data(f"source {number} is not base64")
+    return octets

@@ -1,0 +1,98 @@
+"""Email/parse (RFC 8621 §4.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jmaplite.core.blobid import BlobRef
+from jmaplite.core.context import Arguments, Context, Response
+from jmaplite.core.errors import MethodError
+from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature
+from jmaplite.core.methods.get import wanted_properties
+from jmaplite.core.schema import REQUIRED, Argument
+from jmaplite.datatypes.mail.body import BODY_ARGUMENTS, BODY_PROPERTIES, Body, check_body_properties
+from jmaplite.datatypes.mail.capability import mail_settings
+from jmaplite.datatypes.mail.email import EMAIL
+from jmaplite.datatypes.mail.email_records import email_properties
+from jmaplite.datatypes.mail.header_properties import parse_header_property
+from jmaplite.datatypes.mail.ingest import header_values
+from jmaplite.datatypes.mail.named_blobs import find_blob, read_blob
+from jmaplite.datatypes.mail.tables import HEADER_COLUMNS
+from jmaplite.formats import mime
+
+_SIGNATURE = Signature(
+    {
+        "accountId": ACCOUNT_ID,
+        "blobIds": Argument("String[]", REQUIRED),
+        "properties": Argument("String[]|null"),
+        **BODY_ARGUMENTS,
+    }
+)
+
+_DEFAULT_PROPERTIES = [
+    "messageId", "inReplyTo", "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject", "sentAt",
+    "hasAttachment", "preview", "bodyValues", "textBody", "htmlBody", "attachments",
+]  # fmt: skip
+
+_UNKNOWN = ("id", "threadId", "mailboxIds", "keywords", "receivedAt")
+"""What no message tells of itself; the Thread is settled only when an Email is made."""
+
+
+@EMAIL.method("parse")
+def parse(ctx: Context, given: Arguments) -> Response:
+    """Read blobs as messages."""
+    access = ctx.access(given.get("accountId"), EMAIL.capability)
+    arguments = _SIGNATURE.read(given)
+    blob_ids = list(dict.fromkeys(arguments["blobIds"]))
+    most = mail_settings(ctx).max_parse_items
+    if len(blob_ids) > most:
+        raise MethodError("requestTooLarge", f"at most {most} blobs")
+    wanted = _DEFAULT_PROPERTIES if arguments["properties"] is None else arguments["properties"]
+    properties = wanted_properties(EMAIL, wanted)
+    check_body_properties(arguments["bodyProperties"])
+    parsed: dict[str, Any] = {}
+    not_parsable, not_found = [], []
+    for blob_id in blob_ids:
+        with ctx.account(access).read() as tx:
+            ref = find_blob(ctx, tx, blob_id)
+            octets = None if ref is None else read_blob(ctx, tx, ref)
+        if ref is None or octets is None:
+            not_found.append(blob_id)
+            continue
+        email = _email(blob_id, ref, octets, properties, arguments)
+        if email is None:
+            not_parsable.append(blob_id)
+        else:
+            parsed[blob_id] = email
+    return {
+        "accountId": access.account_id,
+        "parsed": parsed or None,
+        "notParsable": not_parsable or None,
+        "notFound": not_found or None,
+    }
+
+
+def _email(
+    blob_id: str, ref: BlobRef, octets: bytes, properties: Sequence[str], arguments: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The Email in a blob, or None: a message begins with a header field, and its parts have to have blobIds."""
+    message = mime.parse(octets)
+    root = message.root
+    fields = mime.header_fields(octets, root.header_start, root.header_end)
+    if not fields or ref.is_innermost:
+        return None
+    simple: dict[str, Any] = {
+        **dict.fromkeys(_UNKNOWN),
+        "blobId": blob_id,
+        "size": len(octets),
+        "hasAttachment": message.has_attachment,
+    }
+    if not HEADER_COLUMNS.keys().isdisjoint(properties):
+        simple |= header_values(fields)
+    if "preview" in properties:
+        simple["preview"] = mime.preview(octets, message)
+    rest = [name for name in properties if name in BODY_PROPERTIES or name == "headers" or parse_header_property(name)]
+    body = Body(ref, message, lambda: octets, arguments["bodyProperties"])
+    answer = email_properties(body, lambda: octets, rest, arguments)
+    return {name: answer[name] if name in answer else simple[name] for name in properties}

@@ -1,0 +1,71 @@
+"""Hypercorn's HTTP/1.1 and HTTP/2, with what they lack for us."""
+
+from __future__ import annotations
+
+import logging
+
+import h2.events
+import h11
+import orjson
+from hypercorn.config import Config
+from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h11 import H11Protocol
+
+from jmaplite.web.headers import AnswerHeaders
+from jmaplite.web.problems import CONTENT_TYPE, Problem
+
+
+class HypercornConfig(Config):
+    """Hypercorn's own settings, and the header lines that it adds to everything that it sends."""
+
+    errorlog = logging.getLogger("jmaplite.web.hypercorn")
+    accesslog = None
+    h11_max_incomplete_size = 64 * 1024
+    keep_alive_max_requests = 100_000
+    include_server_header = False
+
+    def __init__(self, headers: AnswerHeaders) -> None:
+        super().__init__()
+        self.headers = headers
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        """The lines that are added to every answer, those to unreadable requests included."""
+        return self.headers.date()
+
+
+class HTTP1(H11Protocol):
+    """Hypercorn's HTTP/1.1, with problem documents for requests that cannot even be read."""
+
+    config: HypercornConfig
+
+    @property
+    def in_the_middle(self) -> bool:
+        """Whether a request's head has begun and not ended."""
+        return bool(self.connection.trailing_data[0])
+
+    async def _send_error_response(self, status_code: int) -> None:
+        document = orjson.dumps(Problem(status_code, "The request is not proper HTTP.").to_json())
+        headers = self.config.headers.merged(
+            [
+                (b"content-type", CONTENT_TYPE.encode()),
+                (b"content-length", b"%d" % len(document)),
+                (b"connection", b"close"),
+            ]
+        )
+        headers += self.config.response_headers("h11")
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Data(data=document))
+        await self._send_h11_event(h11.EndOfMessage())
+
+
+class HTTP2(H2Protocol):
+    """Hypercorn's HTTP/2, which does not mind octets for a request that was refused while it came."""
+
+    async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        for event in events:
+            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+                # The connection has room for others again; the stream has none, so that the peer stops.
+                self.connection.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+                await self._flush()
+            else:
+                await super()._handle_events([event])
