@@ -25,6 +25,8 @@ from jmaplite.core.limits import Limits
 from jmaplite.datatypes import capabilities, schema
 from jmaplite.datatypes.mail.capability import MAIL, MailSettings
 from jmaplite.datatypes.mail.transfer import MailboxAt, Owner, Stored, Transfer, TransferFailed
+from jmaplite.datatypes.submission import SUBMISSION, SubmissionSettings
+from jmaplite.delivery import Outbox
 from jmaplite.directory import Principal
 from jmaplite.directory.credentials import Credentials
 from jmaplite.directory.memory import Entry, MemoryDirectory
@@ -78,15 +80,15 @@ class Parts:
 
 def compose(config: Config) -> Parts:
     """The parts that a configuration asks for. Raises CannotServe."""
-    mail = mail_settings(config)
-    catalog = Catalog(capabilities(mail))
+    mail, submission = mail_settings(config), submission_settings(config)
+    catalog = Catalog(capabilities(mail, submission))
     try:
         store = SQLiteStore(config.store.path, schema(catalog, TABLES))
     except (OSError, StoreError) as error:
         raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error
     blobs = EmbeddedBlobs(config.store.path)
     directory = MemoryDirectory(map(_entry, config.directory.principals))
-    services = Services(store, blobs, limits(config), time.time, {MAIL: mail})
+    services = Services(store, blobs, limits(config), time.time, {MAIL: mail, SUBMISSION: submission})
     return Parts(store, blobs, directory, Engine(services, catalog, directory))
 
 
@@ -115,7 +117,14 @@ def mail_settings(config: Config) -> MailSettings:
         max_size_mailbox_name=config.mailbox.max_name_length,
         max_size_attachments_per_email=config.email.max_attachment_size,
         max_size_email=config.email.max_size,
+        max_parse_items=config.email.parse_max_items,
+        max_snippets=config.limits.max_snippets,
     )
+
+
+def submission_settings(config: Config) -> SubmissionSettings:
+    """The limits of sending."""
+    return SubmissionSettings(max_size=config.email.max_size)
 
 
 def listeners(config: Config) -> tuple[Listener, ...]:
@@ -146,7 +155,7 @@ class Server:
         )
         self._app = create_app(self.parts.engine, Credentials(self.parts.directory), decode, settings)
         self._listening = [Listening(one, self._app) for one in listeners(config)]
-        self._chores = Chores(self.parts)
+        self._chores = Chores(self.parts, config.server.hostname)
 
     @property
     def urls(self) -> dict[str, tuple[str, ...]]:
@@ -223,20 +232,26 @@ class JSONLines(logging.Formatter):
 
 
 class Chores:
-    """What a server does when nobody asks: look for foreign commits, and take out uploads that have expired."""
+    """What a server does when nobody asks: deliver mail, look for foreign commits, take out uploads that have expired.
 
-    def __init__(self, parts: Parts) -> None:
+    `host` is what the server calls itself in mail.
+    """
+
+    def __init__(self, parts: Parts, host: str) -> None:
         self._parts = parts
         self._stopped = threading.Event()
+        self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
     def start(self) -> None:
         """Begin."""
+        self._outbox.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End after the chore at hand."""
         self._stopped.set()
+        self._outbox.stop()
         if self._thread.is_alive():
             self._thread.join()
 

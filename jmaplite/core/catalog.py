@@ -10,7 +10,8 @@ from jmaplite.core.collation import ALGORITHMS
 from jmaplite.core.context import Access, Method
 from jmaplite.core.echo import ECHO
 from jmaplite.core.limits import Limits
-from jmaplite.store import TextIndex, Writer
+from jmaplite.directory import Principal
+from jmaplite.store import Account, TextIndex, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,9 @@ class Capability:
 
     `session` answers its value in Session.capabilities, `account` the one in an account's accountCapabilities
     (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes,
-    both only handed on from here. `fill` writes what a new account gets, told the name of its owner;
-    `owner_only` keeps it out of accounts that are not personal.
+    both only handed on from here. `fill` writes what a new account gets, told the name of its owner; `match` brings
+    what an account has in line with what the directory says of its owner, and writes only if that has changed.
+    `owner_only` keeps the capability out of accounts that are not personal.
     """
 
     urn: str
@@ -30,6 +32,7 @@ class Capability:
     types: tuple[Any, ...] = ()
     texts: tuple[TextIndex, ...] = ()
     fill: Callable[[Writer, str], None] | None = None
+    match: Callable[[Account, Principal], None] | None = None
     owner_only: bool = False
 
 
@@ -75,6 +78,12 @@ class Catalog:
         for capability in self.capabilities:
             if capability.fill is not None:
                 capability.fill(tx, owner)
+
+    def match(self, account: Account, owner: Principal, urns: Collection[str]) -> None:
+        """Bring what these capabilities keep in an account in line with what the directory says of its owner."""
+        for capability in self.capabilities:
+            if capability.match is not None and capability.urn in urns:
+                capability.match(account, owner)
 
 
 def _core(limits: Limits) -> dict[str, Any]:

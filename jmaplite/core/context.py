@@ -18,13 +18,17 @@ Response = dict[str, Any] | list[tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One account as one user sees it (the Account object of RFC 8620 §2)."""
+    """One account as one user sees it (the Account object of RFC 8620 §2).
+
+    `addresses` are those of the account's owner: mail for them comes here, and may be sent from them.
+    """
 
     account_id: str
     name: str
     is_personal: bool
     is_read_only: bool
     capabilities: frozenset[str]
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Context:
     def access(self, account_id: object, capability: str, *, argument: str = "accountId") -> Access:
         """The account of an argument, checked in the order of RFC 8620 §3.6.2.
 
-        Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod, or their `from` forms (§5.4).
+        Raises MethodError: invalidArguments, accountNotFound, accountNotSupportedByMethod, or the `from` forms (§5.4).
         """
         found = self.any_access(account_id, argument=argument)
         if capability not in found.capabilities:

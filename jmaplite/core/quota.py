@@ -105,5 +105,5 @@ def flush(tx: Writer) -> None:
                 type_name,
                 octets,
             )
-    if balance.limit is not None and sum(balance.gathered.values()):
+    if balance.limit is not None and balance.gathered.total():
         tx.execute("UPDATE quota SET counted=? WHERE account=?", tx.change("Quota"), tx.account)

@@ -271,10 +271,16 @@ class Records:
     def insert_copy(
         self, ctx: Context, access: Access, tx: Writer, original: Any, given: Mapping[str, Any]
     ) -> tuple[int, dict[str, Any]]:
-        """Make the copy of an original, with the values given instead of its own. Raises SetError."""
+        """Make the copy of an original, with the values given instead of its own; answers what the server set of it.
+
+        Raises SetError.
+        """
         values = {name: value for name, value in original.items() if name != "id"}
         record = self.complete(ctx, access, tx, values | dict(given))
-        return self.insert(ctx, access, tx, record, None)
+        number, made = self.insert(ctx, access, tx, record, None)
+        return number, {
+            name: value for name, value in made.items() if name == "id" or self.type.properties[name].server_set
+        }
 
     def update(
         self, ctx: Context, access: Access, tx: Writer, number: int, changes: Mapping[str, Any]

@@ -324,6 +324,6 @@ QUOTA = Table(
     ("id",),
     clustered=False,
 )
-"""What an account may hold, if there is a limit: the records of Quota (RFC 9425 §4.1), kept whoever may ask for them."""
+"""What an account may hold, if there is a limit: the records of Quota (RFC 9425 §4.1), whoever may ask for them."""
 
 CORE_TABLES = (TOMBSTONE, USER_VALUE, NOTED_STATE, USAGE, QUOTA)

@@ -129,14 +129,19 @@ class Sessions:
                 yield self._access(group, is_personal=False)
 
     def _access(self, owner: Principal, *, is_personal: bool) -> Access:
+        store = self._services.store
+        account_id = account_of(store, owner, self._catalog.fill)
+        urns = frozenset(
+            capability.urn
+            for capability in self._catalog.capabilities
+            if capability.account is not None and (is_personal or not capability.owner_only)
+        )
+        self._catalog.match(store.account(account_id), owner, urns)
         return Access(
-            account_of(self._services.store, owner, self._catalog.fill),
+            account_id,
             owner.description or (owner.emails[0] if owner.emails else owner.name),
             is_personal,
             False,
-            frozenset(
-                capability.urn
-                for capability in self._catalog.capabilities
-                if capability.account is not None and (is_personal or not capability.owner_only)
-            ),
+            urns,
+            owner.emails,
         )

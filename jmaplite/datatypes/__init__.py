@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jmaplite.core.catalog import CORE, Capability, Catalog
 from jmaplite.core.schema import CORE_TABLES
+from jmaplite.datatypes.blob import COPY, blob
 from jmaplite.datatypes.mail import MailSettings, mail
+from jmaplite.datatypes.quota import quota
+from jmaplite.datatypes.submission import SubmissionSettings, submission
+from jmaplite.datatypes.vacation import vacation
 from jmaplite.store import Schema, Table
 
 
-def capabilities(mail_settings: MailSettings | None = None) -> tuple[Capability, ...]:
+def capabilities(
+    mail_settings: MailSettings | None = None, submission_settings: SubmissionSettings | None = None
+) -> tuple[Capability, ...]:
     """Every capability that there is, the core first."""
-    return (CORE, mail(mail_settings or MailSettings()))
+    core = replace(CORE, methods=(*CORE.methods, COPY))
+    slices = (
+        mail(mail_settings or MailSettings()),
+        submission(submission_settings or SubmissionSettings()),
+        vacation(),
+    )
+    types = [data_type for capability in slices for data_type in capability.types]
+    return (core, *slices, blob(types), quota(types))
 
 
 def schema(catalog: Catalog, more: tuple[Table, ...] = ()) -> Schema:

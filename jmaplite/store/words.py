@@ -37,6 +37,8 @@ _JOINS = re.compile(f"[{_MARKS}]")
 
 # Python translates ASCII far faster than the rest.
 _RUNS = re.compile("[\0-\x7f]++|[^\0-\x7f]++")
+_OTHERS = re.compile("[^\0-\x7f]")
+_FEW = 16
 
 _MOST_PHRASES = 32
 _MOST_TOKENS = 64
@@ -124,10 +126,21 @@ class _Text:
         return end
 
 
+def _plain(text: str) -> str:
+    """The same as `text.translate(_FOLDING)`, which is slow for what is not ASCII."""
+    if not text.isascii():
+        others = set(_OTHERS.findall(text))
+        if len(others) > _FEW:
+            return "".join([run.translate(_FOLDING) for run in _RUNS.findall(text)])
+        for character in others:
+            text = text.replace(character, _FOLDING[ord(character)])
+    return text.translate(_FOLDING)
+
+
 def _folded_text(text: str) -> _Text:
     if text.isascii():
         return _Text(text.translate(_FOLDING))
-    plain = "".join([run.translate(_FOLDING) for run in _RUNS.findall(text)])
+    plain = _plain(text)
     pattern = _FOLDING.pattern
     if pattern is None or not pattern.search(text):
         return _Text(plain)
@@ -145,10 +158,10 @@ def _folded_text(text: str) -> _Text:
             folded_at += len(piece)
 
     for found in pattern.finditer(text):
-        add(text[position : found.start()].translate(_FOLDING), position, found.start())
+        add(_plain(text[position : found.start()]), position, found.start())
         add(_FOLDING[ord(found[0])], found.start(), found.end())
         position = found.end()
-    add(text[position:].translate(_FOLDING), position, len(text))
+    add(_plain(text[position:]), position, len(text))
     starts.append(folded_at)
     originals.append(len(text))
     lengths.append(1)

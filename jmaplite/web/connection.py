@@ -79,7 +79,7 @@ class Connection:
     def finish_when_idle(self) -> None:
         """Take no more requests after those under way."""
         if self._idle_since is not None:
-            self._finish()
+            self._finish(linger=False)
 
     def abort(self) -> None:
         """End at once, and whatever waits for this connection with it."""
@@ -197,12 +197,12 @@ class Connection:
         if self._idle_since is not None:
             left = self._idle_since + patience - self._loop.time()
             if left <= 0:
-                self._finish()
+                self._finish(linger=False)
                 return
         self._timer = self._loop.call_later(left, self._watch)
 
-    def _finish(self) -> None:
-        """Say nothing more. The peer has a moment to read what was said and to end its side as well."""
+    def _finish(self, *, linger: bool = True) -> None:
+        """Say nothing more. A peer that may still be sending has a moment to read what was said, and to end too."""
         if self._finished:
             return
         self._flush()
@@ -210,7 +210,7 @@ class Connection:
         transport = self._writer.transport
         if transport.is_closing():
             return
-        if transport.can_write_eof():
+        if linger and not self._context.terminated.is_set() and transport.can_write_eof():
             transport.write_eof()
         else:
             transport.close()

@@ -32,7 +32,7 @@ class Listening:
     def __init__(self, listener: Listener, app: App) -> None:
         self.listener = listener
         self._app = ASGIWrapper(app)
-        self._config = HypercornConfig(app.answer_headers)
+        self._config = HypercornConfig(app.answer_headers, app.settings.timeouts.send)
         self._timeouts = app.settings.timeouts
         self._context = WorkerContext(None)
         self._state: LifespanState = {"listener": listener}

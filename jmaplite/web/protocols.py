@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import h2.events
 import h11
 import orjson
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 
@@ -24,9 +27,10 @@ class HypercornConfig(Config):
     keep_alive_max_requests = 100_000
     include_server_header = False
 
-    def __init__(self, headers: AnswerHeaders) -> None:
+    def __init__(self, headers: AnswerHeaders, send_timeout: float) -> None:
         super().__init__()
         self.headers = headers
+        self.send_timeout = send_timeout
 
     def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
         """The lines that are added to every answer, those to unreadable requests included."""
@@ -59,7 +63,30 @@ class HTTP1(H11Protocol):
 
 
 class HTTP2(H2Protocol):
-    """Hypercorn's HTTP/2, which does not mind octets for a request that was refused while it came."""
+    """Hypercorn's HTTP/2, which waits for no peer that has gone or takes nothing.
+
+    It does not mind octets for a request that was refused while it came either.
+    """
+
+    config: HypercornConfig
+
+    async def handle(self, event: Event) -> None:
+        """Take octets from the peer, or its end: then nobody needs to wait for it to take its answers."""
+        await super().handle(event)
+        if isinstance(event, Closed):
+            for buffer in list(self.stream_buffers.values()):
+                await buffer.close()
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Take what a stream has to say, as fast as its peer takes it."""
+        if self.closed:
+            return
+        try:
+            async with asyncio.timeout(self.config.send_timeout):
+                await super().stream_send(event)
+        except TimeoutError:
+            await self.send(Closed())
+            await self.handle(Closed())
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:

@@ -8,12 +8,11 @@ from contextlib import aclosing
 from quart import Request, Response
 
 from jmaplite.blobs import BlobTooLarge, Staged, Upload
-from jmaplite.core import blobid
+from jmaplite.core import blobid, uploads
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
 from jmaplite.core.json import dumps
 from jmaplite.directory import Principal
-from jmaplite.store import Writer
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
 from jmaplite.web.body import Body, current
@@ -100,14 +99,7 @@ class Uploads:
 
     def _keep(self, principal: Principal, account_id: str, staged: Staged) -> None:
         """Make staged octets a blob of the account that its uploader may refer to."""
-        services = self._engine.services
-        now = int(services.clock())
-
-        def work(tx: Writer) -> None:
-            services.blobs.put(tx, staged)
-            services.blobs.note_upload(tx, staged.digest, principal.name, now)
-
-        services.store.account(account_id).write(work)
+        uploads.keep(self._engine.services, account_id, principal.name, [staged])
 
 
 async def _gathered(body: Body) -> AsyncGenerator[bytes, None]:

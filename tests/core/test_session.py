@@ -129,7 +129,9 @@ def test_the_own_account_is_personal_and_the_groups_accounts_are_not() -> None:
         },
     }
     assert session.accounts["a1"].capabilities == {MAIL.urn, VACATION.urn}
-    assert session.accounts["a2"] == Access("a2", "sales@example.org", False, False, frozenset({MAIL.urn}))
+    assert session.accounts["a2"] == Access(
+        "a2", "sales@example.org", False, False, frozenset({MAIL.urn}), ("sales@example.org",)
+    )
 
 
 def test_the_own_account_is_primary_for_all_it_can_but_the_core_is_not_listed() -> None:
@@ -331,3 +333,12 @@ def test_limits_reach_the_capabilities() -> None:
     session = session_of(catalog=Catalog((CORE, dataclasses.replace(MAIL, account=account))), max_history=5)
     assert session.to_json()["accounts"]["a2"]["accountCapabilities"] == {MAIL.urn: {"id": "a2"}}
     assert seen[0].max_history == 5
+
+
+def test_a_capability_is_told_the_owner_of_each_account_that_has_it() -> None:
+    told: list[tuple[str, Principal]] = []
+    everywhere = dataclasses.replace(MAIL, match=lambda account, owner: told.append((account.id, owner)))
+    at_home = dataclasses.replace(VACATION, match=lambda account, owner: told.append((f"{account.id} own", owner)))
+    session = session_of(catalog=Catalog((CORE, everywhere, at_home)))
+    assert told == [("a1", ANN), ("a1 own", ANN), ("a2", SALES)]
+    assert session.accounts["a1"].addresses == ANN.emails

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.mail.jmap import Client, Server, message
+from tests.mail.jmap import ALICE, BOB, Client, Server, message
 
 WORDS = ["apple", "pear", "plum"]
 KEYWORDS = ["$seen", "$flagged", "$draft", "work"]
@@ -141,6 +143,7 @@ class History:
 
     def __init__(self, client: Client, rnd: random.Random) -> None:
         self.client, self.rnd = client, rnd
+        self.other = next(number for number in client.session["accounts"] if number != client.account)
         self.message_ids: list[tuple[str, str]] = []
 
     def ids(self, data_type: str) -> list[str]:
@@ -150,7 +153,7 @@ class History:
     def step(self) -> None:
         rnd = self.rnd
         action = rnd.choice([self.import_, self.import_, self.import_, self.flag, self.flag, self.move, self.destroy,
-                             self.change_mailboxes])  # fmt: skip
+                             self.copy, self.change_mailboxes])  # fmt: skip
         action()
 
     def some(self, values: list[str]) -> dict[str, bool]:
@@ -173,18 +176,20 @@ class History:
             references=references,
             sender=rnd.choice(["Ann <ann@example.com>", "ben@example.com"]),
         )
-        self.client.import_(
-            octets,
-            mailboxes=list(self.some(self.ids("Mailbox"))),
-            keywords=list(self.some(KEYWORDS)) if rnd.random() < 0.7 else [],
-            received=f"2020-09-{rnd.randint(13, 16)}T12:00:0{rnd.randint(0, 3)}Z",
-        )
+        email = {
+            "blobId": self.client.upload(octets),
+            "mailboxIds": self.some(self.ids("Mailbox")),
+            "keywords": self.some(KEYWORDS) if rnd.random() < 0.7 else {},
+            "receivedAt": f"2020-09-{rnd.randint(13, 16)}T12:00:0{rnd.randint(0, 3)}Z",
+        }
+        self.client.call("Email/import", emails={"k": email})
 
     def flag(self) -> None:
         update = {}
         for email in self.pick("Email"):
-            update[email] = {f"keywords/{self.rnd.choice(KEYWORDS)}": self.rnd.choice([True, None])}
-        self.client.call("Email/set", update=update)
+            update[email] = {f"keywords/{self.rnd.choice([*KEYWORDS, 'WORK'])}": self.rnd.choice([True, None])}
+        in_state = self.client.call("Email/get", ids=[])["state"] if self.rnd.random() < 0.3 else None
+        self.client.try_call("Email/set", update=update, ifInState=in_state)
 
     def move(self) -> None:
         boxes = self.ids("Mailbox")
@@ -192,6 +197,23 @@ class History:
 
     def destroy(self) -> None:
         self.client.call("Email/set", destroy=self.pick("Email"))
+
+    def copy(self) -> None:
+        """From the other account and back again."""
+        rnd, client = self.rnd, self.client
+        here, there = client.account, self.other
+        if rnd.random() < 0.5:
+            here, there = there, here
+        picked = client.call("Email/query", accountId=there, limit=20)["ids"][:3]
+        boxes = self.some(client.call("Mailbox/query", accountId=here)["ids"])
+        create = {f"k{at}": {"id": email, "mailboxIds": boxes} for at, email in enumerate(picked)}
+        client.call(
+            "Email/copy",
+            accountId=here,
+            fromAccountId=there,
+            create=create,
+            onSuccessDestroyOriginal=rnd.random() < 0.5,
+        )
 
     def pick(self, data_type: str) -> list[str]:
         ids = self.ids(data_type)
@@ -243,7 +265,7 @@ def watch_everything(replica: Replica, rnd: random.Random, filters: list[Any]) -
         replica.watch("Mailbox", arguments)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 1 << 32))
 def test_changes_applied_to_the_old_answer_give_the_new_answer(seed: int) -> None:
     rnd = random.Random(seed)
@@ -260,7 +282,42 @@ def test_changes_applied_to_the_old_answer_give_the_new_answer(seed: int) -> Non
         for _ in range(rnd.randint(1, 4)):
             for _ in range(rnd.randint(1, 12)):
                 history.step()
+            if rnd.random() < 0.2:
+                server.close()
+                client.server = server = Server(Path(directory))
             replica.synchronise()
             replica.check()
             assert client.faults() == []
         server.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_client_that_follows_while_others_are_at_work_comes_to_the_truth(server: Server, seed: int) -> None:
+    """Alice and Bob change their team's account in threads of their own."""
+    clients = [server.client(principal) for principal in (ALICE, BOB, ALICE)]
+    team = next(number for number, account in clients[0].session["accounts"].items() if not account["isPersonal"])
+    for client in clients:
+        client.account = team
+    errors: list[BaseException] = []
+
+    def work(client: Client, seed: int) -> None:
+        history = History(client, random.Random(seed))
+        try:
+            for _ in range(40):
+                history.step()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(client, 10 * seed + at)) for at, client in enumerate(clients[:2])]
+    follower = clients[2]
+    rnd = random.Random(seed)
+    replica = Replica(follower, rnd)
+    watch_everything(replica, rnd, queries_of(follower))
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        replica.synchronise()
+    assert errors == []
+    replica.synchronise()
+    replica.check()
+    assert follower.faults() == []

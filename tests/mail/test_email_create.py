@@ -9,6 +9,8 @@ from email import policy
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from jmaplite.datatypes.mail import MailSettings
 from tests.mail.jmap import Client, Server, message
@@ -330,7 +332,7 @@ def test_parts_of_other_messages_can_be_attached(alice: Client) -> None:
         ],
     )
     found = read(alice, told, "attachments", "bodyValues")
-    assert [part["size"] for part in found["attachments"]] == [6, 3, first["size"]]
+    assert [part["size"] for part in found["attachments"]] == [7, 3, first["size"]]
     assert found["bodyValues"]["1"]["value"] == "Grüße"
 
 
@@ -419,7 +421,7 @@ LEAF = {"partId": "t"}
         ),
         (structure({**LEAF, "type": "text/plain", "subParts": [{"partId": "t"}]}), ["bodyStructure/subParts"]),
         (structure({"subParts": [LEAF, LEAF]}), ["bodyStructure/subParts/1/partId"]),
-        (structure({"subParts": [LEAF, 5]}), ["bodyStructure/subParts"]),
+        (structure({"subParts": [LEAF, 5]}), ["bodyStructure/subParts/1"]),
         (structure({**LEAF, "unknown": 1}), ["bodyStructure/unknown"]),
         (structure({**LEAF, "type": "nonsense"}), ["bodyStructure/type"]),
         (structure({**LEAF, "type": "text/plain; charset=x"}), ["bodyStructure/type"]),
@@ -528,3 +530,60 @@ def test_a_draft_is_found_by_its_words_and_joins_its_thread(alice: Client) -> No
     assert told["threadId"] == first["threadId"]
     assert alice.call("Email/query", filter={"body": "brilliant"})["ids"] == [told["id"]]
     assert alice.faults() == []
+
+
+STRINGS = st.text(st.characters(exclude_categories=("Cs", "Cn")), max_size=20)
+SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | STRINGS | st.sampled_from(["t", "text/plain", "multipart/x"])
+ADDRESSES = st.lists(st.fixed_dictionaries({"email": STRINGS}, optional={"name": st.none() | STRINGS}), max_size=3)
+HEADER_NAMES = st.builds(
+    "header:{}{}{}".format,
+    st.sampled_from(["X", "Subject", "From", "Content-Type", "Content-Disposition", "Date", "MIME-Version"]),
+    st.sampled_from(["", ":asText", ":asAddresses", ":asGroupedAddresses", ":asDate", ":asURLs", ":asMessageIds"]),
+    st.sampled_from(["", ":all"]),
+)
+
+
+def parts(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    names = st.sampled_from(["partId", "type", "name", "charset", "disposition", "cid", "language", "location", "size"])
+    return st.builds(
+        lambda leaf, more, inside: {**leaf, **more, **({} if inside is None else {"subParts": inside})},
+        st.sampled_from([{}, {"partId": "t"}, {"partId": "u"}]),
+        st.dictionaries(names | HEADER_NAMES, SCALARS, max_size=2),
+        st.none() | st.lists(inner, max_size=3),
+    )
+
+
+VALUES = st.recursive(
+    SCALARS | ADDRESSES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(STRINGS, inner, max_size=3) | parts(inner),
+    max_leaves=12,
+)
+TREES = st.recursive(parts(st.just({"partId": "t"})), parts, max_leaves=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["from", "to", "subject", "messageId", "sentAt"]) | HEADER_NAMES, VALUES, max_size=3
+    ),
+    body=st.dictionaries(
+        st.sampled_from(["bodyStructure", "textBody", "attachments", "keywords"]), TREES | VALUES, max_size=2
+    ),
+    text=STRINGS,
+)
+def test_any_email_object_becomes_a_sound_message_or_is_refused(
+    alice: Client, fields: dict[str, Any], body: dict[str, Any], text: str
+) -> None:
+    values = {"t": {"value": text}, "u": {"value": text}}
+    answer = create(alice, **fields, **body, bodyValues=values)
+    if answer["created"]:
+        octets = octets_of(alice, answer["created"]["k"]["blobId"])
+        assert octets.count(b"\n") == octets.count(b"\r\n") == octets.count(b"\r")
+        assert max(map(len, octets.split(b"\r\n"))) <= 998
+        names = re.findall(rb"^([!-9;-~]+):", octets.partition(b"\r\n\r\n")[0], re.M)
+        assert len(names) == len(
+            octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b"").replace(b"\r\n\t", b"").split(b"\r\n")
+        )
+    else:
+        assert answer["notCreated"]["k"]["type"] == "invalidProperties"
+        assert answer["notCreated"]["k"]["properties"]

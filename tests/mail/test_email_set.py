@@ -186,7 +186,8 @@ def test_a_creation_id_may_take_an_email_out_of_a_mailbox(alice: Client, email: 
     ("changes", "wrong"),
     [({"subject": "Other"}, ["subject"]), ({"subject": None}, ["subject"]), ({"from": []}, ["from"]),
      ({"receivedAt": "2020-01-01T00:00:00Z"}, ["receivedAt"]), ({"receivedAt": None}, ["receivedAt"]),
-     ({"size": 1}, ["size"]), ({"blobId": "G1"}, ["blobId"]), ({"threadId": "T1"}, ["threadId"]), ({"id": "E1"}, ["id"]),
+     ({"size": 1}, ["size"]), ({"blobId": "G1"}, ["blobId"]),
+     ({"threadId": "T1"}, ["threadId"]), ({"id": "E1"}, ["id"]),
      ({"preview": ""}, ["preview"]), ({"hasAttachment": True}, ["hasAttachment"]), ({"headers": []}, ["headers"]),
      ({"bodyValues": {"1": {"value": "x"}}}, ["bodyValues"]), ({"bodyValues": 1}, ["bodyValues"]),
      ({"textBody": []}, ["textBody"]), ({"bodyStructure": None}, ["bodyStructure"]),
@@ -205,8 +206,6 @@ def test_a_whole_email_is_a_patch(alice: Client, email: str) -> None:
         {"properties": ["bodyStructure", "headers", "header:Subject:asText"]},
     ):
         whole = alice.call("Email/get", ids=[email], **arguments)["list"][0]
-        if "properties" in arguments:
-            whole["bodyStructure"].pop("subParts", None)
         assert update(alice, email, **{**whole, "keywords": {"$flagged": True}}) is None
         assert keywords(alice, email) == {"$flagged"}
 
@@ -238,7 +237,8 @@ def test_the_states_are_those_of_the_next_get(alice: Client, email: str) -> None
 def test_if_in_state_must_match(alice: Client, email: str) -> None:
     before = alice.call("Email/get", ids=[])["state"]
     update(alice, email, **{"keywords/new": True})
-    for arguments in ({"update": {email: {"keywords": {}}}}, {"destroy": [email]}, {}):
+    calls: list[dict[str, Any]] = [{"update": {email: {"keywords": {}}}}, {"destroy": [email]}, {}]
+    for arguments in calls:
         assert alice.error("Email/set", ifInState=before, **arguments) == "stateMismatch"
     assert keywords(alice, email) == {"$seen", "work", "new"}
     now = alice.call("Email/get", ids=[])["state"]

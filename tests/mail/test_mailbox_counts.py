@@ -12,11 +12,11 @@ from tests.mail.jmap import Client, message
 _roots = count(1)
 
 
-def counts(client: Client, role: str) -> tuple[int, int, int, int]:
+def counts(client: Client, role: str) -> tuple[int, ...]:
     """totalEmails, unreadEmails, totalThreads, unreadThreads."""
     names = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
     box = client.get("Mailbox", client.mailbox(role), *names)
-    return tuple(box[name] for name in names)  # type: ignore[return-value]
+    return tuple(box[name] for name in names)
 
 
 def thread(client: Client, *placings: tuple[str, list[str]]) -> list[str]:

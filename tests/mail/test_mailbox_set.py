@@ -67,11 +67,12 @@ def test_updated_is_null_for_a_record_that_changed_as_asked(alice: Client) -> No
 
 def test_an_empty_call_changes_nothing(alice: Client) -> None:
     before = state(alice)
-    for arguments in (
+    calls: list[dict[str, Any]] = [
         {},
         {"create": {}, "update": {}, "destroy": []},
         {"create": None, "update": None, "destroy": None},
-    ):
+    ]
+    for arguments in calls:
         answer = alice.call("Mailbox/set", **arguments)
         assert (answer["oldState"], answer["newState"]) == (before, before)
         assert [answer[name] for name in ("created", "updated", "destroyed")] == [None] * 3

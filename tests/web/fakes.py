@@ -41,7 +41,7 @@ class FakeEngine:
 
     def __init__(self, answer: Callable[[bytes], bytes] = echo, limits: Limits | None = None) -> None:
         self.services = FakeServices(limits or Limits())
-        self.base_urls: list[str] = []
+        self.document: dict[str, Any] = {}
         self._answer = answer
         self._requests = Concurrency("maxConcurrentRequests", self.services.limits.max_concurrent_requests)
 
@@ -49,8 +49,7 @@ class FakeEngine:
         return self._requests.slot(user)
 
     def session(self, principal: Principal, base_url: str) -> FakeSession:
-        self.base_urls.append(base_url)
-        return FakeSession({"apiUrl": base_url + "/jmap/"})
+        return FakeSession({"apiUrl": base_url + "/jmap/"} | self.document)
 
     def process(self, principal: Principal, base_url: str, body: bytes) -> bytes:
         return self._answer(body)

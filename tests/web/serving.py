@@ -6,7 +6,6 @@ import asyncio
 import base64
 import http.client
 import json
-import os
 import socket
 import threading
 import time
@@ -163,7 +162,7 @@ class Site:
     def call(self, *calls: Any, using: tuple[str, ...] = (), **headers: str) -> Answer:
         """A request to the API."""
         body = json.dumps({"using": ["urn:ietf:params:jmap:core", *using], "methodCalls": calls})
-        return self.ask("POST", "/jmap/", body, **{"Content-Type": "application/json", **headers})
+        return self.ask("POST", "/jmap/", body, **{"Content_Type": "application/json", **headers})
 
     @property
     def session(self) -> Any:
@@ -172,7 +171,8 @@ class Site:
     @property
     def account(self) -> str:
         """The id of the user's own account."""
-        return next(one for one, about in self.session["accounts"].items() if about["isPersonal"])
+        accounts: dict[str, Any] = self.session["accounts"]
+        return next(one for one, about in accounts.items() if about["isPersonal"])
 
     def upload(self, octets: bytes, **headers: str) -> str:
         """The id of a blob made of octets."""
@@ -249,5 +249,5 @@ def descriptors() -> int:
     names = []
     for one in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):
-            names.append(os.readlink(one))
+            names.append(str(one.readlink()))
     return sum(".sqlite" not in name for name in names)

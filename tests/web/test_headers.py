@@ -86,5 +86,5 @@ def test_the_server_does_not_say_what_it_is_made_of() -> None:
     ],
 )
 def test_a_line_that_would_break_answers_is_refused(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match="not a header line|set by the server alone"):
+    with pytest.raises(ValueError, match=r"not a header line|set by the server alone"):
         AnswerHeaders([(name, value)])

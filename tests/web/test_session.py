@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 
 from jmaplite.web import HTTPSettings, Listener
+from jmaplite.web.settings import Network
 from tests.web.fakes import FakeEngine
 from tests.web.serving import DEMO, Site, problem, serving_fakes
 
@@ -14,7 +15,7 @@ HERE = (ipaddress.ip_network("127.0.0.0/8"),)
 PATH = "/.well-known/jmap"
 
 
-def listener(url: str | None = None, trusted: tuple[ipaddress.IPv4Network, ...] = ()) -> Listener:
+def listener(url: str | None = None, trusted: tuple[Network, ...] = ()) -> Listener:
     return Listener("jmap", (("127.0.0.1", 0),), url, trusted_networks=trusted)
 
 
@@ -52,7 +53,7 @@ def test_its_urls_are_absolute_and_lead_here(site: Site) -> None:
 
 def test_a_long_session_is_compressed_for_who_takes_it() -> None:
     engine = FakeEngine()
-    engine.session = lambda principal, base: type("S", (), {"to_json": lambda self: {"x": "y" * 5000}})()  # type: ignore[assignment,method-assign,return-value]
+    engine.document = {"x": "y" * 5000}
     with serving_fakes(engine) as site:
         answer = site.ask("GET", PATH, Accept_Encoding="gzip")
         assert answer.header("content-encoding") == "gzip"

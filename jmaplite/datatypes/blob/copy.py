@@ -62,7 +62,9 @@ def _opened(ctx: Context, tx: Reader, blob_id: str, budget: Budget) -> tuple[int
         raise SetError("notFound")
     if not budget.allows(octets.raw_size):
         raise SetError("rateLimit", f"one call copies no more than {budget.most} octets; go on in another one")
-    try:
-        return octets.size, octets.pieces(0, octets.size)
-    except UnknownBlob:
-        raise SetError("notFound") from None
+    if octets.is_encoded:
+        try:
+            octets.decode()
+        except UnknownBlob:
+            raise SetError("notFound") from None
+    return octets.size, octets.pieces(0, octets.size)

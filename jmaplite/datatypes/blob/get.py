@@ -85,6 +85,7 @@ def _blob(octets: Octets, wanted: _Wanted, budget: Budget) -> dict[str, Any]:
     """One blob. Raises UnknownBlob, and MethodError requestTooLarge if it is too much together with those before."""
     if octets.is_encoded:
         _spend(budget, octets.raw_size)
+        octets.decode()
     size = octets.size
     start = min(wanted.offset, size)
     length = size - start if wanted.length is None else min(wanted.length, size - start)

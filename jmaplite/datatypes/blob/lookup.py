@@ -47,9 +47,7 @@ def lookup(searched: Mapping[str, DataType]) -> Handler:
     return run
 
 
-def _matched(
-    ctx: Context, access: Access, tx: Reader, types: Iterable[DataType], ref: BlobRef
-) -> dict[str, list[str]]:
+def _matched(ctx: Context, access: Access, tx: Reader, types: Iterable[DataType], ref: BlobRef) -> dict[str, list[str]]:
     """The ids of what refers to a blob; nothing does if the user may not read it."""
     matched: dict[str, list[str]] = {}
     is_readable = ctx.services.blobs.may_read(tx, ref.digest, ctx.user)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 
 from jmaplite.blobs import Blobs, Staged, UnknownBlob
 from jmaplite.core.blobid import BlobRef
@@ -20,7 +19,8 @@ Pieces = AbstractContextManager[Iterator[bytes]]
 class Octets:
     """The octets of a blob, or of a part of one with its transfer encoding undone, in one snapshot.
 
-    `raw_size` is how many octets they are before anything is undone. Raises UnknownBlob if they are not all there.
+    `raw_size` is how many octets they are before anything is undone; until `decode` has been called, nothing else is
+    known of those that are encoded. Raises UnknownBlob if they are not all there.
     """
 
     def __init__(self, blobs: Blobs, tx: Reader, ref: BlobRef) -> None:
@@ -30,28 +30,26 @@ class Octets:
         self.raw_size = whole if ref.length is None else ref.length
         if self._start + self.raw_size > whole:
             raise UnknownBlob(str(ref))
+        self.size = self.raw_size
+        """How many octets there are."""
+        self._decoded: bytes | None = None
 
     @property
     def is_encoded(self) -> bool:
         """Whether all octets have to be read before their number is known."""
         return self.ref.encoding != "n"
 
-    @property
-    def size(self) -> int:
-        """How many octets there are."""
-        return len(self._decoded) if self.is_encoded else self.raw_size
-
-    @cached_property
-    def _decoded(self) -> bytes:
+    def decode(self) -> None:
+        """Undo every encoding. Raises UnknownBlob if what was encoded has no such part."""
         raw = self._blobs.read(self._tx, self.ref.digest, self._start, self.raw_size)
-        octets = self.ref.decoded(raw, mime.decode)
-        if octets is None:
+        self._decoded = self.ref.decoded(raw, mime.decode)
+        if self._decoded is None:
             raise UnknownBlob(str(self.ref))
-        return octets
+        self.size = len(self._decoded)
 
     def pieces(self, start: int, length: int) -> Pieces:
         """`length` octets from `start` on, which are there; may be entered after the snapshot is closed."""
-        if self.is_encoded:
+        if self._decoded is not None:
             return at_hand(self._decoded[start : start + length])
         return self._blobs.open(self._tx, self.ref.digest, self._start + start, length)
 

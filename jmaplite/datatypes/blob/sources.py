@@ -52,7 +52,9 @@ def read_upload(given: Mapping[str, Any]) -> UploadObject:
         raise invalid_properties("unknown, missing, or of the wrong kind", *wrong)
     if len(given["data"]) > MAX_DATA_SOURCES:
         raise wrong_data(f"at most {MAX_DATA_SOURCES} sources")
-    return UploadObject(tuple(_source(number, source) for number, source in enumerate(given["data"])), given.get("type"))
+    return UploadObject(
+        tuple(_source(number, source) for number, source in enumerate(given["data"])), given.get("type")
+    )
 
 
 def wrong_data(description: str) -> SetError:

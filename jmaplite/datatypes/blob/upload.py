@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -16,7 +17,7 @@ from jmaplite.core.schema import REQUIRED, Argument
 from jmaplite.core.uploads import keep
 from jmaplite.datatypes.blob.capability import BLOB
 from jmaplite.datatypes.blob.octets import Budget, Octets, Pieces, at_hand, find_octets, stage
-from jmaplite.datatypes.blob.sources import Slice, UploadObject, read_upload, wrong_data
+from jmaplite.datatypes.blob.sources import UploadObject, read_upload, wrong_data
 from jmaplite.store import Reader
 
 UNKNOWN_TYPE = "application/octet-stream"
@@ -32,7 +33,8 @@ def upload(ctx: Context, given: Arguments) -> Response:
     if len(create) > ctx.limits.max_objects_in_set:
         raise MethodError("requestTooLarge", f"at most {ctx.limits.max_objects_in_set} blobs to create")
     writable(access)
-    batch = _Batch(ctx, access, Budget(2 * ctx.limits.max_size_upload))
+    most = 2 * ctx.limits.max_size_upload
+    batch = _Batch(ctx, access, Budget(most), Budget(most))
     batch.run(create)
     return {
         "accountId": access.account_id,
@@ -43,16 +45,17 @@ def upload(ctx: Context, given: Arguments) -> Response:
 
 @dataclass(slots=True)
 class _Batch:
-    """The creations of one call, and what became of each."""
+    """The creations of one call, and what became of each; `reading` is of what has to be decoded for them."""
 
     ctx: Context
     access: Access
-    budget: Budget
+    writing: Budget
+    reading: Budget
     wanted: dict[str, UploadObject] = field(default_factory=dict)
     created: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, SetError] = field(default_factory=dict)
-    encoded: Octets | None = None
-    """The encoded octets that were read last: they are not decoded again for the next slice of them."""
+    decoded: Octets | None = None
+    """What was decoded last, for the next slice of it."""
 
     def run(self, create: dict[str, Any]) -> None:
         """Create everything, whatever is referred to before what refers to it."""
@@ -64,10 +67,9 @@ class _Batch:
         # A reference to its own name means what has had that name before.
         before = {name: one.back_references() & (create.keys() - {name}) for name, one in self.wanted.items()}
         sorter = TopologicalSorter(before)
-        try:
+        # What is in a circle, or after one, never gets ready.
+        with suppress(CycleError):
             sorter.prepare()
-        except CycleError:
-            pass  # What is in a circle, or after one, never gets ready.
         while ready := sorter.get_ready() if sorter.is_active() else ():
             self._create([name for name in create if name in ready and name in self.wanted], before)
             sorter.done(*ready)
@@ -105,8 +107,8 @@ class _Batch:
         size = sum(len(one) if isinstance(one, bytes) else one[2] for one in ranges)
         if size > most:
             raise SetError("tooLarge", f"a blob may have {most} octets, not {size}")
-        if not self.budget.allows(size):
-            raise self._busy()
+        if not self.writing.allows(size):
+            raise _busy(self.writing)
         opened = [at_hand(one) if isinstance(one, bytes) else one[0].pieces(*one[1:]) for one in ranges]
         return size, opened
 
@@ -116,29 +118,30 @@ class _Batch:
             if isinstance(source, bytes):
                 yield source
                 continue
-            octets = self._find(tx, number, source)
+            try:
+                octets = self._find(tx, source.blob_id)
+            except UnknownBlob:
+                raise wrong_data(f"source {number}: there is no such blob") from None
             left = octets.size - source.offset
             length = left if source.length is None else source.length
             if not 0 <= length <= left:
                 raise wrong_data(f"source {number} is beyond the end of its blob")
             yield octets, source.offset, length
 
-    def _find(self, tx: Reader, number: int, source: Slice) -> Octets:
-        """The octets of a blob, any encoding undone. Raises SetError."""
-        octets = find_octets(self.ctx, tx, source.blob_id)
+    def _find(self, tx: Reader, blob_id: str) -> Octets:
+        """The octets of a blob, any encoding undone. Raises UnknownBlob, and SetError rateLimit."""
+        octets = find_octets(self.ctx, tx, blob_id)
         if octets is None:
-            raise wrong_data(f"source {number}: there is no such blob")
+            raise UnknownBlob(blob_id)
         if not octets.is_encoded:
             return octets
-        if self.encoded is None or self.encoded.ref != octets.ref:
-            if not self.budget.allows(octets.raw_size):
-                raise self._busy()
-            try:
-                octets.decode()
-            except UnknownBlob:
-                raise wrong_data(f"source {number}: there is no such blob") from None
-            self.encoded = octets
-        return self.encoded
+        if self.decoded is None or self.decoded.ref != octets.ref:
+            if not self.reading.allows(octets.raw_size):
+                raise _busy(self.reading)
+            octets.decode()
+            self.decoded = octets
+        return self.decoded
 
-    def _busy(self) -> SetError:
-        return SetError("rateLimit", f"one call reads no more than {self.budget.most} octets; go on in another one")
+
+def _busy(budget: Budget) -> SetError:
+    return SetError("rateLimit", f"one call takes no more than {budget.most} octets; go on in another one")

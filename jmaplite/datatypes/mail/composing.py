@@ -149,7 +149,7 @@ class _Draft:
             defaults["sentAt"] = utc_date(int(self.ctx.services.clock()))
             lines["date"] = compose.field("Date", "Date", defaults["sentAt"])
         if "message-id" not in there:
-            hosts = (_HOST.fullmatch(name) for name in (access.name, self.ctx.user))
+            hosts = (_HOST.fullmatch(name) for name in (*access.addresses, access.name, self.ctx.user))
             host = next((found[1] for found in hosts if found), _LOCAL_HOST)
             defaults["messageId"] = [f"{secrets.token_hex(16)}@{host}"]
             lines["message-id"] = compose.field("Message-ID", "MessageIds", defaults["messageId"])

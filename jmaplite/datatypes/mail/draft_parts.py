@@ -26,7 +26,7 @@ _CHECKS = {
         "cid": "String|null",
         "language": "String[]|null",
         "location": "String|null",
-        "subParts": "Object[]|null",
+        "subParts": "*[]|null",
     }.items()
 }
 _FIELDS = {

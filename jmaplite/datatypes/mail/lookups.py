@@ -18,7 +18,7 @@ from jmaplite.store import Reader
 
 @EMAIL.referring
 def emails(ctx: Context, access: Access, tx: Reader, ref: BlobRef) -> list[int]:
-    """The Emails that are the message that a blob is, or that have it as a body part, or within one (a message attached)."""
+    """The Emails whose message a blob is, or that have it as a body part, or within one (a message attached)."""
     numbers = ctx.services.blobs.referring(tx, ref.digest, EMAIL.name)
     if not numbers or ref.start is None:
         return numbers

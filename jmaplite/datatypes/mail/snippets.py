@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,6 +40,7 @@ _AFTER = 300  # characters of a text that a preview can be cut from, at most
 _NEAR = 160  # characters within which matches make a text the denser
 _CANDIDATES = 200
 _MARK, _END, _MORE = "<mark>", "</mark>", "…"
+_SPACE = re.compile(r"\s")
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 
@@ -145,10 +147,10 @@ def cut(text: str, finder: WordFinder) -> str | None:
         return None
     match_start, match_end = _densest(spans)
     start, end = max(0, match_start - _BEFORE), max(match_start + _AFTER, match_end)
-    if start:
-        start += len(text[start:match_start].partition(" ")[0]) + 1 if " " in text[start:match_start] else 0
-    if end < len(text) and " " in text[match_end:end]:
-        end = text.rindex(" ", match_end, end)
+    if start and (space := _SPACE.search(text, start, match_start)):
+        start = space.end()
+    if end < len(text):
+        end = max(match_end, _last_space(text, match_start, end))
     # Where white space is collapsed matches have moved.
     shown = " ".join(text[start:end].split())
     spans = finder.find(shown)
@@ -186,14 +188,20 @@ def _densest(spans: list[tuple[int, int]]) -> tuple[int, int]:
 
 def _context(text: str, match_start: int) -> int:
     """From where to show a text, so that some words before a match are there but do not take its place."""
+    if len(text[:match_start].translate(_ESCAPES).encode()) <= _CONTEXT_OCTETS:
+        return 0
     left, begin = _CONTEXT_OCTETS, match_start
-    while begin > 0 and left > 0:
+    while left > 0:
         begin -= 1
         left -= len(text[begin].translate(_ESCAPES).encode())
-    if begin == 0:
-        return 0
     space = text.find(" ", begin, match_start)
     return begin if space < 0 else space + 1
+
+
+def _last_space(text: str, start: int, end: int) -> int:
+    """The last white space in the second half of a stretch, if there is one, else its end."""
+    space = max(text.rfind(" ", start, end + 1), text.rfind("\n", start, end + 1))
+    return space if space > (start + end) // 2 else end
 
 
 def _pieces(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
@@ -222,5 +230,5 @@ def _beginning(piece: str, octets: int, is_marked: bool) -> str:
             break
         length += 1
     if not is_marked:
-        length = piece.rfind(" ", 0, length + 1) + 1 or length
+        length = _last_space(piece, 0, length)
     return _written(piece[:length], is_marked) if length else ""

@@ -75,7 +75,7 @@ def _whole(record: Mapping[str, Any]) -> dict[str, Any]:
 
 @IDENTITY.rule("name", "email", "replyTo", "bcc")
 def addresses_are_good(ctx: Context, tx: Writer, number: int) -> None:
-    """RFC 8621 §6, §4.1.2.3: addresses that mail can be sent to, names that a header field can hold; §6.3 forbiddenFrom."""
+    """RFC 8621 §6, §4.1.2.3: addresses that are some, names that a header field can hold; §6.3 forbiddenFrom."""
     sql = "SELECT name, email, reply_to, bcc FROM identity WHERE account=? AND id=?"
     name, email, *lists = tx.rows(sql, tx.account, number)[0]
     wrong = [] if _is_name(name) else ["name"]
