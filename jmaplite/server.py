@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 from jmaplite import config as configuration
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
 from jmaplite.config import Config
+from jmaplite.core import history
 from jmaplite.core.catalog import Catalog
 from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
@@ -31,7 +32,7 @@ from jmaplite.directory import Principal
 from jmaplite.directory.credentials import Credentials
 from jmaplite.directory.memory import Entry, MemoryDirectory
 from jmaplite.formats.mime import decode
-from jmaplite.store import StoreError
+from jmaplite.store import StoreError, Writer
 from jmaplite.store.sqlite import SQLiteStore
 from jmaplite.web import TLS, CannotListen, HTTPSettings, Listener, Listening, Timeouts, create_app
 
@@ -256,15 +257,21 @@ class Chores:
             self._thread.join()
 
     def tidy(self) -> None:
-        """Take out the uploads of every account that have expired, and what is left of those before."""
-        services = self._parts.engine.services
-        before = int(services.clock() - services.limits.upload_ttl)
+        """Take out the uploads of every account that have expired, what is left of those before, and old history."""
+        services, catalog = self._parts.engine.services, self._parts.engine.catalog
+        now = int(services.clock())
+        names = [data_type.name for capability in catalog.capabilities for data_type in capability.types]
+
+        def forget(tx: Writer) -> None:
+            self._parts.blobs.expire(tx, now - services.limits.upload_ttl)
+            history.tidy(tx, names, now, services.limits.max_history)
+
         for info in self._parts.store.accounts():
             if self._stopped.is_set():
                 return
             with suppress(StoreError):
                 account = self._parts.store.account(info.id)
-                account.write(lambda tx: self._parts.blobs.expire(tx, before))
+                account.write(forget)
                 with account.read() as tx:
                     self._parts.blobs.sweep(tx)
 

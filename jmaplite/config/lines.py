@@ -8,10 +8,10 @@ Path = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_PLAIN_VALUE = re.compile(r"[^,\]}#\n]*")
+_PLAIN_VALUE = re.compile(r"[^,\]}#\n]+")
 _STRINGS = (
-    re.compile(r'"""(?:[^\\"]++|\\.|"(?!""))*+"{3,5}', re.S),
-    re.compile(r"'''(?:[^']++|'(?!''))*+'{3,5}", re.S),
+    re.compile(r'"""[^\\]*?(?:\\.[^\\]*?)*?"{3,5}', re.S),
+    re.compile(r"'''.*?'{3,5}", re.S),
     re.compile(r'"(?:[^\\"]++|\\.)*+"', re.S),
     re.compile(r"'[^']*'"),
 )
@@ -127,7 +127,8 @@ class _Scanner:
                 self._string()
             case _:
                 match = _PLAIN_VALUE.match(self._text, self._at)
-                assert match is not None
+                if match is None:
+                    raise ValueError("not a value")
                 self._at = match.end()
 
     def _list(self, path: Path) -> None:

@@ -61,7 +61,7 @@ def limit(tx: Reader) -> int | None:
 
 def settle(tx: Writer, octets: int) -> None:
     """Let the account hold so many octets, whatever it holds already; 0: as many as it likes."""
-    flush(tx)
+    _flush(tx)
     row = tx.row("SELECT id, hard_limit FROM quota WHERE account=?", tx.account)
     if row is None:
         if octets:
@@ -87,11 +87,11 @@ def _balance(tx: Writer) -> _Balance:
     found: _Balance | None = tx.scratch.get(_Balance)
     if found is None:
         found = tx.scratch[_Balance] = _Balance(used(tx), limit(tx))
-        tx.at_end(lambda: flush(tx))
+        tx.at_end(lambda: _flush(tx))
     return found
 
 
-def flush(tx: Writer) -> None:
+def _flush(tx: Writer) -> None:
     """Write what was gathered so far."""
     balance: _Balance | None = tx.scratch.pop(_Balance, None)
     if balance is None:

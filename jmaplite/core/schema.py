@@ -7,12 +7,13 @@ A `DataType` is written down once, spelled as its RFC spells it. The decorators 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Access, Context, Handler, Method
+from jmaplite.core.errors import SetError, invalid_properties
 from jmaplite.core.kinds import Checker, compile_kind
 from jmaplite.store import Column, Index, Reader, Table, Value, Writer
 
@@ -152,6 +153,24 @@ class DataType:
             return rule
 
         return hang
+
+    def check_rules(self, ctx: Context, tx: Writer, number: int, names: Collection[str] | None = None) -> None:
+        """Ask every rule about a record that is new, or of which the properties `names` changed.
+
+        Raises SetError; invalidProperties names what is wrong by any rule (RFC 8620 §5.3).
+        """
+        errors: list[SetError] = []
+        for properties, rule in self.rules:
+            if names is None or not properties.isdisjoint(names):
+                try:
+                    rule(ctx, tx, number)
+                except SetError as error:
+                    if error.type != "invalidProperties":
+                        raise
+                    errors.append(error)
+        if errors:
+            wrong = {name for error in errors for name in error.properties or ()}
+            raise invalid_properties("; ".join(error.description or "" for error in errors), *wrong)
 
     def destroy_rule(self, rule: Rule) -> Rule:
         """Hang a rule beneath the type that is run when a record has been destroyed; it raises SetError."""

@@ -20,7 +20,7 @@ from jmaplite.core.errors import SetError
 from jmaplite.datatypes.submission import EMAIL_SUBMISSION, queue
 from jmaplite.datatypes.submission.addresses import plain
 from jmaplite.datatypes.submission.queue import Message, Outcome, Recipient
-from jmaplite.delivery.local import deliver
+from jmaplite.delivery import local
 from jmaplite.delivery.trace import leaving, traced
 from jmaplite.directory import Directory, DirectoryUnavailable, Principal
 from jmaplite.store import Account, Change, StoreError, UnknownAccount, Writer
@@ -142,7 +142,7 @@ class Outbox:
         """Deliver into the account of a principal; answers why that cannot be done now, if it cannot."""
         try:
             account_id = account_of(self._services.store, principal, self._fill)
-            deliver(
+            local.deliver(
                 self._services,
                 account_id,
                 principal.name,

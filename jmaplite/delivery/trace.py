@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from jmaplite.formats import mime
 
 _TAKEN_OUT = re.compile(
-    rb"^(?:bcc|resent-bcc|return-path)[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.IGNORECASE | re.MULTILINE
+    rb"^(?:bcc|resent-bcc|return-path)[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n?+)*+", re.IGNORECASE | re.MULTILINE
 )
 _LINE_END = re.compile(rb"\r\n?|\n")
 
@@ -29,6 +29,8 @@ def leaving(octets: bytes, header_end: int, message_id: str, sent: int) -> bytes
     body = octets[header_end:]
     if not body.count(b"\r\n") == body.count(b"\n") == body.count(b"\r"):
         body = _LINE_END.sub(b"\r\n", body)
+    if not header_end and not body.startswith(b"\r\n"):
+        body = b"\r\n" + body
     return added + header + body
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from jmaplite.web.app import App
 
 logger = logging.getLogger(__name__)
+
+_AUTHORITY = re.compile(r"https?://[^/]*/?", re.IGNORECASE)
+"""What stands before the path in a request to a proxy, which a server must take as well (RFC 9112 §3.2.2)."""
 
 PIECE_OCTETS = 262_144
 """Octets that are sent at a time: a peer that takes fewer in its time is one that has stalled."""
@@ -68,7 +72,7 @@ class Exchange(ASGIHTTPConnection):
         return self.app.request_class(
             scope["method"],
             scope["scheme"],
-            path if path.startswith("/") else f"/{path}",
+            path if path.startswith("/") else "/" + _AUTHORITY.sub("", path),
             scope["query_string"],
             _headers(scope["headers"]),
             "",

@@ -6,7 +6,8 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 from jmaplite.datatypes.blob import BLOB
-from tests.mail.jmap import CORE, MAIL, TEAM, Client
+from jmaplite.datatypes.mail import MAIL
+from tests.mail.jmap import CORE, TEAM, Client
 
 
 class BlobClient(Client):

@@ -199,6 +199,17 @@ class AccessTruths(BlobsContract):
         assert not place.may_read(digest, "bob")
         assert not place.may_read(digest, "")
 
+    def test_what_refers_to_a_blob_is_known_by_type(self, place: Place) -> None:
+        digest, other = place.put(b"octets"), place.put(b"other")
+        for number in (3, 1, 2):
+            place.refer(digest, number)
+        place.account.write(lambda tx: place.blobs.refer(tx, digest, "FileNode", 7))
+        place.unrefer(digest, 2)
+        with place.account.read() as tx:
+            assert place.blobs.referring(tx, digest, "Email") == [1, 3]
+            assert place.blobs.referring(tx, digest, "FileNode") == [7]
+            assert place.blobs.referring(tx, other, "Email") == []
+
     def test_what_is_not_there_may_not_be_read(self, place: Place) -> None:
         digest = hashlib.sha256(b"abc").digest()
         place.refer(digest)

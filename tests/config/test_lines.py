@@ -153,6 +153,8 @@ def test_every_key_that_the_parser_finds_has_the_line_it_was_written_on(
         ('a = """\n"""\nb = 1', ("b",), 3),
         ("a = '''\n]'''\nb = 1", ("b",), 3),
         ('a = """x"""""\nb = 1', ("b",), 2),
+        ('a = ["""x"}""",\n1]', ("a", 1), 2),
+        ("a = ['''x'}''',\n1]", ("a", 1), 2),
         ("a = {b = 1, c = [\n1,\n2]}", ("a", "c", 1), 3),
         ("a = 1\r\nb = 1\r\n", ("b",), 2),
     ],
@@ -160,3 +162,10 @@ def test_every_key_that_the_parser_finds_has_the_line_it_was_written_on(
 def test_a_key_stands_on_its_line(text: str, path: Path, line: int) -> None:
     tomllib.loads(text)
     assert index(text)[path] == line
+
+
+@pytest.mark.parametrize("text", ["a = [}", "a = [1}", "a = {b = ]}", 'a = [""x"}"]'])
+def test_what_is_no_toml_is_refused_where_there_is_no_value(text: str) -> None:
+    """A list that waited for its end took all the memory there was."""
+    with pytest.raises(ValueError, match="not a"):
+        index(text)

@@ -192,7 +192,9 @@ class TestHeaderAndBody:
     def test_an_empty_line_first_ends_an_empty_header(self) -> None:
         assert bodies(b"\r\nSubject: x\r\n\r\nHello") == [b"Subject: x\r\n\r\nHello"]
 
-    @pytest.mark.parametrize("body", [b"Hello world\nthis is text\n\nmore", b"  indented text\n", b"\xff\xfe"])
+    @pytest.mark.parametrize(
+        "body", [b"Hello world\nthis is text\n\nmore", b"  indented text\n", b" indented: text", b"\xff\xfe"]
+    )
     def test_octets_that_begin_with_no_field_are_all_body(self, body: bytes) -> None:
         assert bodies(body) == [body]
 

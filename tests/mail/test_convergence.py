@@ -265,7 +265,7 @@ def watch_everything(replica: Replica, rnd: random.Random, filters: list[Any]) -
         replica.watch("Mailbox", arguments)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 1 << 32))
 def test_changes_applied_to_the_old_answer_give_the_new_answer(seed: int) -> None:
     rnd = random.Random(seed)

@@ -291,3 +291,12 @@ def test_only_the_octets_that_are_needed_are_read(alice: Client, mixed: str, mon
     alice.get("Email", mixed, "headers", "header:X-None")
     assert len(read) == 1
     assert read[0][1] is not None
+
+
+def test_there_may_be_many_properties_but_not_endlessly_many(alice: Client, mixed: str) -> None:
+    names = [f"header:X-{number}" for number in range(1000)]
+    assert len(alice.get("Email", mixed, *names)) == 1001
+    assert alice.error("Email/get", ids=[], properties=[*names, "id"]) == "invalidArguments"
+    assert len(alice.get("Email", mixed, "textBody", bodyProperties=names)["textBody"][0]) == 1000
+    assert alice.error("Email/get", ids=[], bodyProperties=[*names, "type"]) == "invalidArguments"
+    assert alice.error("Email/get", ids=[], properties=["header:" + "x" * 5000]) == "invalidArguments"

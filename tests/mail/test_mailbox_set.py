@@ -155,6 +155,7 @@ def test_max_objects_in_set_bounds_all_three_together(tmp_path: Any) -> None:
      ({"name": "x", "sortOrder": None}, ["sortOrder"]), ({"name": "x", "isSubscribed": None}, ["isSubscribed"]),
      ({"name": "x", "parentId": "M99"}, ["parentId"]), ({"name": "x", "parentId": "E1"}, ["parentId"]),
      ({"name": "x", "parentId": "#none"}, ["parentId"]), ({"name": "x", "parentId": ""}, ["parentId"]),
+     ({"name": "\n", "role": "nonsense", "sortOrder": 1 << 40}, ["name", "role", "sortOrder"]),
      ({"name": 1, "nonsense": 1, "id": "M1", "parentId": "M99"}, ["id", "name", "nonsense", "parentId"])],
 )  # fmt: skip
 def test_every_property_that_is_invalid_is_named(alice: Client, properties: dict[str, Any], wrong: list[str]) -> None:

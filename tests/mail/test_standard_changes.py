@@ -66,6 +66,11 @@ def test_what_was_made_and_destroyed_is_not_told(alice: Client) -> None:
     answer = changes(alice, "Email", since)
     assert told(answer) == ([], [], [])
     assert answer["newState"] == state(alice, "Email") != since
+    made = alice.import_(message())["id"]
+    alice.call("Email/set", destroy=[alice.import_(message())["id"]])
+    answer = changes(alice, "Email", since)
+    assert told(answer) == ([made], [], [])
+    assert (answer["newState"], answer["hasMoreChanges"]) == (state(alice, "Email"), False)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])

@@ -106,6 +106,20 @@ def test_a_head_that_does_not_end_is_refused(impatient: Site) -> None:
         assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize("target", ["http://x/jmap/", "HTTP://y:1/jmap/", "/jmap/", "/jmap/?x=http://y/"])
+def test_a_target_may_be_a_whole_url(impatient: Site, target: str) -> None:
+    octets = ECHO.replace(b"/jmap/", target.encode(), 1).replace(b"Host: x", b"Host: x\r\nConnection: close")
+    assert statuses(impatient.raw(octets)) == [b"200"]
+
+
+@pytest.mark.parametrize("target", ["http://[", "http:", "x", "*", "//", "http://x", "/%ff%00"])
+def test_a_target_that_is_nowhere_is_not_found(impatient: Site, target: str) -> None:
+    octets = ECHO.replace(b"/jmap/", target.encode(), 1).replace(b"Host: x", b"Host: x\r\nConnection: close")
+    answer = impatient.raw(octets)
+    assert statuses(answer) == [b"404"]
+    assert b"application/problem+json" in answer
+
+
 def test_many_header_lines_are_borne(impatient: Site) -> None:
     lines = b"".join(b"X-%d: y\r\n" % n for n in range(1000))
     assert statuses(impatient.raw(HEAD + lines + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}")) == [b"200"]

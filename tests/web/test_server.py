@@ -102,7 +102,7 @@ def test_uploads_expire_when_nobody_refers_to_them(tmp_path: Path) -> None:
         for staged, when in ((old, now - 100), (new, now + 100)):
             account.write(lambda tx, staged=staged: parts.blobs.put(tx, staged))  # type: ignore[misc]
             account.write(lambda tx, s=staged, w=when: parts.blobs.note_upload(tx, s.digest, "demo", w))  # type: ignore[misc]
-        server.Chores(parts).tidy()
+        server.Chores(parts, "localhost").tidy()
         with account.read() as tx:
             assert not parts.blobs.may_read(tx, old.digest, "demo")
             assert parts.blobs.may_read(tx, new.digest, "demo")

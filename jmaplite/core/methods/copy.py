@@ -94,8 +94,7 @@ def _write(
             try:
                 with tx.savepoint():
                     number, told = data_type.records.insert_copy(ctx, target, tx, original, given)
-                    for _, rule in data_type.rules:
-                        rule(ctx, tx, number)
+                    data_type.check_rules(ctx, tx, number)
             except SetError as error:
                 errors[creation_id] = error
                 continue

@@ -10,6 +10,9 @@ from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, state
 from jmaplite.core.schema import Argument, DataType
 
+MOST_PROPERTIES = 1000
+"""How many properties may be asked for: a type with names by pattern has no end of them."""
+
 
 def get(data_type: DataType) -> Handler:
     """The /get method of a type."""
@@ -51,9 +54,14 @@ def get(data_type: DataType) -> Handler:
 
 
 def wanted_properties(data_type: DataType, properties: list[str] | None) -> tuple[str, ...]:
-    """The properties to answer, without repetitions. Raises MethodError: invalidArguments for an unknown one."""
+    """The properties to answer, without repetitions.
+
+    Raises MethodError: invalidArguments for an unknown one, or for too many.
+    """
     if properties is None:
         return data_type.default_properties or tuple(data_type.properties)
+    if len(properties) > MOST_PROPERTIES:
+        raise invalid_arguments(f"properties: more than {MOST_PROPERTIES}")
     for name in properties:
         if not data_type.known(name):
             raise invalid_arguments(f"properties: {data_type.name} has no property {name!r}"[:200])

@@ -141,7 +141,7 @@ class Batch:
         try:
             for number, names in self.to_check:
                 if number not in self.ended:
-                    self._check(number, names)
+                    self.data_type.check_rules(self.ctx, self.tx, number, names)
             for number in self.ended if self.deferred else ():
                 for rule in self.data_type.destroy_rules:
                     rule(self.ctx, self.tx, number)
@@ -228,13 +228,9 @@ class Batch:
             return made
         with self.tx.savepoint():
             made = make()
-            self._check(*touched(made))
+            number, names = touched(made)
+            self.data_type.check_rules(self.ctx, self.tx, number, names)
         return made
-
-    def _check(self, number: int, names: frozenset[str] | None) -> None:
-        for properties, rule in self.data_type.rules:
-            if names is None or properties & names:
-                rule(self.ctx, self.tx, number)
 
     def _existing(self, given_id: str) -> tuple[str, int]:
         """A record's id and number. Raises SetError notFound."""

@@ -10,7 +10,7 @@ from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, writable
 from jmaplite.core.named_blobs import BLOB_ID_KINDS
 from jmaplite.core.schema import REQUIRED, Argument
 from jmaplite.core.uploads import keep
-from jmaplite.datatypes.blob.octets import Budget, Pieces, find_octets, stage
+from jmaplite.datatypes.blob.octets import Budget, Octets, Pieces, find_octets, stage
 from jmaplite.store import Reader
 
 _SIGNATURE = Signature(
@@ -49,14 +49,15 @@ def _open(
     with ctx.account(source).read() as tx:
         for blob_id in blob_ids:
             try:
-                opened[blob_id] = _opened(ctx, tx, blob_id, budget)
+                octets = _find(ctx, tx, blob_id, budget)
+                opened[str(octets.ref)] = octets.size, octets.pieces(0, octets.size)
             except SetError as error:
                 failed[blob_id] = error
     return opened, failed
 
 
-def _opened(ctx: Context, tx: Reader, blob_id: str, budget: Budget) -> tuple[int, Pieces]:
-    """The octets of a blob and their number. Raises SetError: notFound, rateLimit."""
+def _find(ctx: Context, tx: Reader, blob_id: str, budget: Budget) -> Octets:
+    """The octets of a blob, any encoding undone. Raises SetError: notFound, rateLimit."""
     octets = find_octets(ctx, tx, blob_id)
     if octets is None:
         raise SetError("notFound")
@@ -67,4 +68,4 @@ def _opened(ctx: Context, tx: Reader, blob_id: str, budget: Budget) -> tuple[int
             octets.decode()
         except UnknownBlob:
             raise SetError("notFound") from None
-    return octets.size, octets.pieces(0, octets.size)
+    return octets

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jmaplite.core.blobid import BlobRef
 from jmaplite.core.errors import invalid_arguments
+from jmaplite.core.methods.get import MOST_PROPERTIES
 from jmaplite.core.schema import Argument
-from jmaplite.datatypes.mail.header_properties import email_headers, parse_header_property
+from jmaplite.datatypes.mail.header_properties import Header, parse_header_property
 from jmaplite.formats import mime
 from jmaplite.formats.mime import Message, Part
 
@@ -34,8 +35,10 @@ BODY_ARGUMENTS = {
 BODY_PROPERTIES = frozenset({"bodyStructure", "textBody", "htmlBody", "attachments", "bodyValues"})
 
 
-def check_body_properties(names: Iterable[str]) -> None:
-    """Raises MethodError invalidArguments for a name that is no property of an EmailBodyPart."""
+def check_body_properties(names: Collection[str]) -> None:
+    """Raises MethodError invalidArguments for a name that is no property of an EmailBodyPart, or too many of them."""
+    if len(names) > MOST_PROPERTIES:
+        raise invalid_arguments(f"bodyProperties: more than {MOST_PROPERTIES}")
     for name in names:
         if name not in PART_PROPERTIES and parse_header_property(name) is None:
             raise invalid_arguments(f"bodyProperties: EmailBodyPart has no property {name!r}"[:200])
@@ -66,13 +69,12 @@ class Body:
     def part(self, part: Part, *, nested: bool = False) -> dict[str, Any]:
         """An EmailBodyPart; `nested` ones have their subParts."""
         answer: dict[str, Any] = {}
-        fields = None
+        header = None
         for name in self.properties:
             if name == "headers" or name.startswith("header:"):
-                if fields is None:
-                    fields = mime.header_fields(self.octets(), part.header_start, part.header_end)
-                header = parse_header_property(name)
-                answer[name] = header.value(fields) if header else email_headers(fields)
+                if header is None:
+                    header = Header(mime.header_fields(self.octets(), part.header_start, part.header_end))
+                answer[name] = header.value(name)
             elif name != "subParts":
                 answer[name] = self._simple(part, name)
         if nested and part.sub_parts is not None:

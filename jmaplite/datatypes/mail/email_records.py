@@ -26,7 +26,7 @@ from jmaplite.datatypes.mail.body import BODY_PROPERTIES, Body, check_body_prope
 from jmaplite.datatypes.mail.capability import mail_settings
 from jmaplite.datatypes.mail.composing import PLACE, Composed, compose_email
 from jmaplite.datatypes.mail.draft_fields import Wrong
-from jmaplite.datatypes.mail.header_properties import email_headers, parse_header_property
+from jmaplite.datatypes.mail.header_properties import Header
 from jmaplite.datatypes.mail.ingest import Inserted, Prepared, insert, prepare
 from jmaplite.datatypes.mail.keywords import is_keyword
 from jmaplite.datatypes.mail.placing import read_placing
@@ -262,16 +262,15 @@ def email_properties(
 ) -> dict[str, Any]:
     """Properties of an Email that are read from its message; `head` answers octets with at least the header."""
     answer: dict[str, Any] = {}
-    fields = None
+    header = None
     for name in names:
         if name in BODY_PROPERTIES:
             answer[name] = body.value(name, arguments)
             continue
-        if fields is None:
+        if header is None:
             root = body.message.root
-            fields = mime.header_fields(head(), root.header_start, root.header_end)
-        header = parse_header_property(name)
-        answer[name] = header.value(fields) if header else email_headers(fields)
+            header = Header(mime.header_fields(head(), root.header_start, root.header_end))
+        answer[name] = header.value(name)
     return answer
 
 

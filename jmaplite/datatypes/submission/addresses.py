@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]++"
-_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+")
+_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*+)"')
 _PAIR = re.compile(r"\\(.)")
 _LABEL = r"[A-Za-z0-9\x80-\U0010ffff](?:[A-Za-z0-9\x80-\U0010ffff-]{0,61}[A-Za-z0-9\x80-\U0010ffff])?"

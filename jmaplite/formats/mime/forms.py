@@ -13,7 +13,7 @@ from jmaplite.formats.mime.fields import comment_end, raw, text, unfold, without
 
 _IDS = re.compile(r'\s*+(?:<[^\s<>()"\\]++>\s*+)++\Z')
 _ID = re.compile(r"<([^<>]++)>")
-_QUOTED_OR_ID = re.compile(r'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")++)>|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.S)
+_QUOTED_OR_ID = re.compile(r'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+"?+)++)>|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.S)
 _QUOTED_OR_SPACE = re.compile(r'("(?:[^"\\]++|\\.)*+")|\s++', re.S)
 _URL = re.compile(r"<([^<>]++)>")
 _SPACE_OR_COMMENT = re.compile(r"\s++|\(")

@@ -26,7 +26,7 @@ MAX_DEPTH = 100
 MAX_PARTS = 10_000
 
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--([^\n]*+))")
-_HEADER = re.compile(rb"(?:>?From [^\n]*+\n)?(?:[ \t][^\n]*+\n)*+[!-9;-~]++[ \t]*+:")
+_HEADER = re.compile(rb"(?:>?From [^\n]*+\n)?(?:[ \t][^\n]*+\n?+)*+[!-9;-~]++[ \t]*+:")
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _ANGLE = re.compile(r"\s*<?([^<>]*)")
 
