@@ -33,9 +33,17 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "blob_upload",
-        (Column("digest", "blob"), Column("user", "text"), Column("time", "integer")),
+        (
+            Column("digest", "blob"),
+            Column("user", "text"),
+            Column("time", "integer"),
+            Column("waiting", "integer", default=1),
+        ),
         ("digest", "user"),
-        (Index("blob_upload_time", ("time",)),),
+        (
+            Index("blob_upload_time", ("time",)),
+            Index("blob_upload_waiting", ("user", "time", "digest"), where="waiting = 1"),
+        ),
     ),
     Table(
         "blob_reference",
@@ -48,6 +56,11 @@ _PIECE = 65_536
 _NOBODY = ""
 """Stands for a user where a blob lost a reference: if it was the last, it expires like an upload."""
 
+_WAITING = (
+    "SELECT u.digest, b.size FROM blob_upload u JOIN blob b ON b.account = u.account AND b.digest = u.digest "
+    'WHERE u.account = ? AND u."user" = ? AND u.waiting = 1 ORDER BY u.time, u.digest'
+)
+_DROP_UPLOAD = 'DELETE FROM blob_upload WHERE account = ? AND digest = ? AND "user" = ?'
 _WHOLE = "SELECT size, data FROM blob WHERE account = ? AND digest = ?"
 _PART = "SELECT size, substr(data, ?, ?) FROM blob WHERE account = ? AND digest = ?"
 _REFERENCE = "SELECT 1 FROM blob_reference WHERE account = ? AND digest = ? LIMIT 1"
@@ -57,7 +70,8 @@ _MAY_READ = (
     'EXISTS (SELECT 1 FROM blob_upload WHERE account = ? AND digest = ? AND "user" = ?))'
 )
 _NOTE_UPLOAD = (
-    'INSERT INTO blob_upload (account, digest, "user", time) VALUES (?, ?, ?, ?) '
+    'INSERT INTO blob_upload (account, digest, "user", time, waiting) VALUES (?, ?, ?, ?, CASE WHEN EXISTS '
+    "(SELECT 1 FROM blob_reference WHERE account = ? AND digest = ?) THEN 0 ELSE 1 END) "
     'ON CONFLICT (account, digest, "user") DO UPDATE SET time = excluded.time'
 )
 _REFERRING = "SELECT number FROM blob_reference WHERE account = ? AND digest = ? AND type = ? ORDER BY number"
@@ -162,16 +176,29 @@ class EmbeddedBlobs:
 
     def note_upload(self, tx: Writer, digest: bytes, user: str, now: int) -> None:
         """Remember who uploaded a blob and when."""
-        tx.execute(_NOTE_UPLOAD, tx.account, digest, user, now)
+        tx.execute(_NOTE_UPLOAD, tx.account, digest, user, now, tx.account, digest)
+
+    def make_room(self, tx: Writer, user: str, files: int, octets: int) -> int:
+        """Take out the user's oldest uploads that nothing refers to, until at most so many are left."""
+        waiting = tx.rows(_WAITING, tx.account, user)
+        count, size, removed = len(waiting), sum(row[1] for row in waiting), 0
+        for digest, one in waiting:
+            if count <= files and size <= octets:
+                break
+            tx.execute(_DROP_UPLOAD, tx.account, digest, user)
+            removed += self._forget(tx, digest)
+            count, size = count - 1, size - one
+        return removed
 
     def refer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:
         """An object refers to the blob from now on; again: harmless."""
         tx.execute(_REFER, tx.account, digest, type_name, number)
+        tx.execute("UPDATE blob_upload SET waiting = 0 WHERE account = ? AND digest = ?", tx.account, digest)
 
     def unrefer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:
         """The object does not refer to the blob any more; unless another does, it begins to expire."""
         tx.execute(_UNREFER, tx.account, digest, type_name, number)
-        tx.execute(_NOTE_UPLOAD, tx.account, digest, _NOBODY, int(self._clock()))
+        tx.execute(_NOTE_UPLOAD, tx.account, digest, _NOBODY, int(self._clock()), tx.account, digest)
 
     def referring(self, tx: Reader, digest: bytes, type_name: str) -> list[int]:
         """The numbers of the objects of a type that refer to the blob, in ascending order."""

@@ -61,6 +61,12 @@ class Blobs(Protocol):
     def note_upload(self, tx: Writer, digest: bytes, user: str, now: int) -> None:
         """Remember who uploaded a blob and when (seconds since the epoch); again resets the expiry."""
 
+    def make_room(self, tx: Writer, user: str, files: int, octets: int) -> int:
+        """Take out a user's oldest uploads that nothing refers to, until at most `files` of `octets` in all are left.
+
+        Answers how many blobs went (RFC 8620 §6).
+        """
+
     def refer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:
         """An object of a type (by its number) refers to the blob from now on."""
 

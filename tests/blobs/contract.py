@@ -59,6 +59,9 @@ class Place:
     def unrefer(self, digest: bytes, number: int = 1) -> None:
         self.account.write(lambda tx: self.blobs.unrefer(tx, digest, "Email", number))
 
+    def make_room(self, user: str, files: int, octets: int) -> int:
+        return self.account.write(lambda tx: self.blobs.make_room(tx, user, files, octets))
+
     def expire(self, before: int) -> int:
         return self.account.write(lambda tx: self.blobs.expire(tx, before))
 
@@ -214,6 +217,34 @@ class AccessTruths(BlobsContract):
         digest = hashlib.sha256(b"abc").digest()
         place.refer(digest)
         place.account.write(lambda tx: place.blobs.note_upload(tx, digest, "ann", 1000))
+        assert not place.may_read(digest, "ann")
+
+
+class RoomTruths(BlobsContract):
+    def test_the_oldest_uploads_go_first_until_as_many_are_left_as_may_be(self, place: Place) -> None:
+        old, middle, new = (place.put(bytes([at]) * 10, now=1000 + at) for at in range(3))
+
+        assert place.make_room("ann", files=2, octets=1000) == 1
+        assert [place.there(digest) for digest in (old, middle, new)] == [False, True, True]
+        assert place.make_room("ann", files=2, octets=19) == 1
+        assert [place.there(digest) for digest in (middle, new)] == [False, True]
+        assert place.make_room("ann", files=0, octets=0) == 1
+
+    def test_what_an_object_refers_to_takes_no_room_and_stays(self, place: Place) -> None:
+        referred, again, other = place.put(b"one", now=1), place.put(b"two", now=2), place.put(b"three", "bob", now=3)
+        place.refer(referred)
+        place.refer(again)
+        place.put(b"two", now=4)
+
+        assert place.make_room("ann", files=0, octets=0) == 0
+        assert all(map(place.there, (referred, again, other)))
+
+    def test_a_blob_that_somebody_else_uploaded_too_stays_with_them(self, place: Place) -> None:
+        digest = place.put(b"both", "ann")
+        place.put(b"both", "bob")
+
+        assert place.make_room("ann", files=0, octets=0) == 0
+        assert place.may_read(digest, "bob")
         assert not place.may_read(digest, "ann")
 
 

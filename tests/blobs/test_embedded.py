@@ -40,7 +40,13 @@ def opened() -> Iterator[Place]:
         yield place
 
 
-class TestEmbedded(contract.ReadingTruths, contract.UploadTruths, contract.AccessTruths, contract.ExpiryTruths):
+class TestEmbedded(
+    contract.ReadingTruths,
+    contract.UploadTruths,
+    contract.AccessTruths,
+    contract.RoomTruths,
+    contract.ExpiryTruths,
+):
     opened = staticmethod(opened)
 
 

@@ -238,13 +238,7 @@ def test_what_is_not_i_json_is_not_json(body: bytes) -> None:
 
 def test_deep_nesting_is_not_json() -> None:
     for levels in (300, 1000, 100_000):
-        body = (
-            b'{"using":[],"methodCalls":[["Core/echo",'
-            + b'{"a":' * levels
-            + b"1"
-            + b"}" * levels
-            + b',"0"]]}'
-        )
+        body = b'{"using":[],"methodCalls":[["Core/echo",' + b'{"a":' * levels + b"1" + b"}" * levels + b',"0"]]}'
         assert error_of(engine(), body)["type"] == "notJSON"
 
 
@@ -409,9 +403,7 @@ def test_what_nobody_expected_is_a_server_fail_with_a_mark_that_is_in_the_log(
 ) -> None:
     server = engine(Foo_get=raising(error))
     with caplog.at_level(logging.ERROR):
-        (name, answer, call_id), after = call(
-            server, ["Foo/get", {"a": "body"}, "id1"], ["Core/echo", {}, "2"]
-        )
+        (name, answer, call_id), after = call(server, ["Foo/get", {"a": "body"}, "id1"], ["Core/echo", {}, "2"])
     assert (name, answer["type"], call_id) == ("error", "serverFail", "id1")
     assert after[0] == "Core/echo"
     assert "secret" not in answer["description"]
@@ -482,9 +474,7 @@ def test_a_reference_may_take_a_response_of_an_implicit_call_only_if_it_is_the_f
     server = engine(Foo_copy=lambda context, arguments: [("Foo/copy", {"a": 1}), ("Foo/set", {"a": 2})])
     first = {"resultOf": "0", "name": "Foo/copy", "path": "/a"}
     second = {"resultOf": "0", "name": "Foo/set", "path": "/a"}
-    answer = call(
-        server, ["Foo/copy", {}, "0"], ["Core/echo", {"#x": first}, "1"], ["Core/echo", {"#x": second}, "2"]
-    )
+    answer = call(server, ["Foo/copy", {}, "0"], ["Core/echo", {"#x": first}, "1"], ["Core/echo", {"#x": second}, "2"])
     assert answer[2] == ["Core/echo", {"x": 1}, "1"]
     assert answer[3][1]["type"] == "invalidResultReference"
 
@@ -510,10 +500,7 @@ def test_references_that_nest_deeper_with_each_call_do_not_break_the_response() 
 def test_a_small_limit_on_requests_does_not_limit_references() -> None:
     server = limited({"max_size_request": 400}, Foo_query=lambda context, arguments: {"ids": ["m1"] * 500})
     reference = {"resultOf": "0", "name": "Foo/query", "path": "/ids"}
-    assert (
-        call(server, ["Foo/query", {}, "0"], ["Core/echo", {"#ids": reference}, "1"])[1][1]["ids"]
-        == ["m1"] * 500
-    )
+    assert call(server, ["Foo/query", {}, "0"], ["Core/echo", {"#ids": reference}, "1"])[1][1]["ids"] == ["m1"] * 500
 
 
 # Concurrency (§3.10, the limits of §2)
@@ -572,9 +559,7 @@ def test_requests_of_several_threads_do_not_wait_for_each_other() -> None:
     server = engine(Foo_get=handler)
 
     def run(number: int) -> Any:
-        return process(
-            server, request(["Foo/get", {"id": f"f{number}"}, "0"], using=[TEST_URN], createdIds={})
-        )
+        return process(server, request(["Foo/get", {"id": f"f{number}"}, "0"], using=[TEST_URN], createdIds={}))
 
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(run, range(3)))

@@ -101,9 +101,7 @@ def test_names_are_compared_after_escapes(text: str) -> None:
     assert "duplicate" in refused(text.encode())
 
 
-@pytest.mark.parametrize(
-    "text", ['{"a":{"a":{"a":":"}}}', '{"a":1,"A":1}', '{"\\u003a":":"}', '["\\\\u003a"]']
-)
+@pytest.mark.parametrize("text", ['{"a":{"a":{"a":":"}}}', '{"a":1,"A":1}', '{"\\u003a":":"}', '["\\\\u003a"]'])
 def test_one_name_in_different_objects_is_no_duplicate(text: str) -> None:
     assert loads(text.encode()) == stdlib.loads(text)
 
@@ -133,9 +131,7 @@ def test_only_utf_8_without_a_byte_order_mark_is_json(octets: bytes) -> None:
     refused(octets)
 
 
-@pytest.mark.parametrize(
-    "text", [r'"\ud800"', r'"\udead"', r'{"\udc00":1}', r'["\ud800\u0041"]', r'"\ud83d"']
-)
+@pytest.mark.parametrize("text", [r'"\ud800"', r'"\udead"', r'{"\udc00":1}', r'["\ud800\u0041"]', r'"\ud83d"'])
 def test_an_escaped_lone_surrogate_is_refused_in_values_and_names(text: str) -> None:
     refused(text.encode())
 
@@ -145,9 +141,7 @@ def test_an_escaped_pair_of_surrogates_is_a_character() -> None:
     assert loads(rb'"\ud800\udead"') == "\U000102ad"
 
 
-NONCHARACTERS = [0xFDD0, 0xFDDE, 0xFDEF] + [
-    plane * 0x10000 + end for plane in range(17) for end in (0xFFFE, 0xFFFF)
-]
+NONCHARACTERS = [0xFDD0, 0xFDDE, 0xFDEF] + [plane * 0x10000 + end for plane in range(17) for end in (0xFFFE, 0xFFFF)]
 
 
 @pytest.mark.parametrize("code", NONCHARACTERS)
@@ -157,16 +151,12 @@ def test_noncharacters_are_refused_raw_and_escaped(code: int, frame: str) -> Non
         assert refused(text.encode()) == f"noncharacter U+{code:04X}"
 
 
-@pytest.mark.parametrize(
-    "code", [0xFDCF, 0xFDF0, 0xFFFD, 0xFFFC, 0x1FFE, 0x1FFF, 0x10FFE, 0x1FFFD, 0x10FFFD, 0x2FFE]
-)
+@pytest.mark.parametrize("code", [0xFDCF, 0xFDF0, 0xFFFD, 0xFFFC, 0x1FFE, 0x1FFF, 0x10FFE, 0x1FFFD, 0x10FFFD, 0x2FFE])
 def test_neighbours_of_noncharacters_are_characters(code: int) -> None:
     assert loads(f'"{chr(code)}"'.encode()) == chr(code)
 
 
-@pytest.mark.parametrize(
-    "text", ["NaN", "Infinity", "-Infinity", "[NaN]", "1e400", "-1e400", "1" * 400, "9" * 100_000]
-)
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]", "1e400", "-1e400", "1" * 400, "9" * 100_000])
 def test_a_number_beyond_a_double_is_refused(text: str) -> None:
     refused(text.encode())
 
@@ -222,9 +212,7 @@ def test_deep_nesting_with_an_escaped_colon_is_no_way_round() -> None:
 
 
 def test_fragments_are_spliced_in_as_they_are() -> None:
-    assert (
-        dumps({"list": [Fragment(b'{"id": "m1"}'), {"id": "m2"}]}) == b'{"list":[{"id": "m1"},{"id":"m2"}]}'
-    )
+    assert dumps({"list": [Fragment(b'{"id": "m1"}'), {"id": "m2"}]}) == b'{"list":[{"id": "m1"},{"id":"m2"}]}'
 
 
 def test_a_lone_surrogate_goes_out_as_the_replacement_character() -> None:

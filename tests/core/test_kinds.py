@@ -267,9 +267,7 @@ def test_a_leap_second_counts_as_the_second_after_it() -> None:
         (None, False),
     ],
 )
-def test_a_record_has_all_its_members_but_those_that_may_be_null_and_no_others(
-    value: Any, good: bool
-) -> None:
+def test_a_record_has_all_its_members_but_those_that_may_be_null_and_no_others(value: Any, good: bool) -> None:
     assert holds("EmailAddress", value, ADDRESS) is good
     assert holds("EmailAddress[]|null", [value], ADDRESS) is good
     assert holds("Id[EmailAddress]", {"a": value}, ADDRESS) is good

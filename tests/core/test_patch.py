@@ -78,10 +78,7 @@ def test_defaults_are_those_of_properties_not_of_what_is_in_them() -> None:
 
 
 def test_null_for_what_is_not_there_does_nothing() -> None:
-    assert (
-        apply(TODO, {"nope": None, "absent": None, "alerts/nope": None, "alerts/1/nope": None}, DEFAULTS)
-        == TODO
-    )
+    assert apply(TODO, {"nope": None, "absent": None, "alerts/nope": None, "alerts/1/nope": None}, DEFAULTS) == TODO
 
 
 def test_an_empty_patch_changes_nothing() -> None:

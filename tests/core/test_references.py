@@ -90,9 +90,7 @@ def test_an_argument_in_both_forms_is_an_invalid_argument_even_if_the_reference_
 
 
 def test_the_first_response_with_the_call_id_counts() -> None:
-    earlier = responses(
-        ("Foo/copy", {"a": 1}, "t0"), ("Foo/set", {"a": 2}, "t0"), ("Foo/copy", {"a": 3}, "t0")
-    )
+    earlier = responses(("Foo/copy", {"a": 1}, "t0"), ("Foo/set", {"a": 2}, "t0"), ("Foo/copy", {"a": 3}, "t0"))
     assert resolve({"#x": {"resultOf": "t0", "name": "Foo/copy", "path": "/a"}}, earlier) == {"x": 1}
     second = {"resultOf": "t0", "name": "Foo/set", "path": "/a"}
     assert error_of({"#x": second}, earlier) == "invalidResultReference"
@@ -100,13 +98,8 @@ def test_the_first_response_with_the_call_id_counts() -> None:
 
 def test_the_name_must_be_that_of_the_response() -> None:
     earlier = responses(("error", {"type": "serverFail"}, "t0"))
-    assert (
-        error_of({"#x": {"resultOf": "t0", "name": "Foo/get", "path": "/type"}}, earlier)
-        == "invalidResultReference"
-    )
-    assert resolve({"#x": {"resultOf": "t0", "name": "error", "path": "/type"}}, earlier) == {
-        "x": "serverFail"
-    }
+    assert error_of({"#x": {"resultOf": "t0", "name": "Foo/get", "path": "/type"}}, earlier) == "invalidResultReference"
+    assert resolve({"#x": {"resultOf": "t0", "name": "error", "path": "/type"}}, earlier) == {"x": "serverFail"}
 
 
 def test_a_call_id_that_has_no_response_fails() -> None:
@@ -174,9 +167,7 @@ def test_an_escaped_tilde_is_not_the_beginning_of_another_escape() -> None:
     assert take("/~01", {"~1": "right", "/": "wrong"}) == "right"
 
 
-@pytest.mark.parametrize(
-    "path", ["list", "~", "/~", "/~2", "/list~", "/list/~a", "#/list", " /list", "*", "/list/0~"]
-)
+@pytest.mark.parametrize("path", ["list", "~", "/~", "/~2", "/list~", "/list/~a", "#/list", " /list", "*", "/list/0~"])
 def test_what_is_no_json_pointer_does_not_resolve(path: str) -> None:
     assert unresolved(path, {"list": [1], "~": 1, "~2": 1, "list~": 1})
 
@@ -346,9 +337,9 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
     max_leaves=15,
 )
-paths = st.lists(
-    st.sampled_from(["a", "b", "0", "1", "00", "*", "-", "", "~0", "~1", "~", "~01"]), max_size=5
-).map(lambda tokens: "".join("/" + token for token in tokens))
+paths = st.lists(st.sampled_from(["a", "b", "0", "1", "00", "*", "-", "", "~0", "~1", "~", "~01"]), max_size=5).map(
+    lambda tokens: "".join("/" + token for token in tokens)
+)
 
 
 class Failed(Exception):

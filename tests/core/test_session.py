@@ -30,9 +30,7 @@ VACATION = Capability(
 )
 CATALOG = Catalog((CORE, MAIL, VACATION))
 
-ANN = Principal(
-    "ann", description="Ann Example", emails=("ann@example.org", "a@example.org"), member_of=("sales",)
-)
+ANN = Principal("ann", description="Ann Example", emails=("ann@example.org", "a@example.org"), member_of=("sales",))
 SALES = Principal("sales", "group", "", ("sales@example.org",))
 URL = "https://mail.example.org"
 
@@ -43,9 +41,7 @@ def sessions(
     return Sessions(services(store or FakeStore(), **limits), catalog, directory(*principals))
 
 
-def session_of(
-    principal: Principal = ANN, url: str = URL, *, catalog: Catalog = CATALOG, **limits: Any
-) -> Session:
+def session_of(principal: Principal = ANN, url: str = URL, *, catalog: Catalog = CATALOG, **limits: Any) -> Session:
     return sessions(None, SALES, catalog=catalog, **limits).get(principal, url)
 
 
@@ -162,9 +158,7 @@ def test_groups_that_are_unknown_or_no_groups_are_skipped() -> None:
 
 def test_accounts_are_made_filled_only_when_they_are_missing() -> None:
     filled: list[str] = []
-    catalog = Catalog(
-        (CORE, dataclasses.replace(MAIL, fill=lambda tx, owner: filled.append(owner)), VACATION)
-    )
+    catalog = Catalog((CORE, dataclasses.replace(MAIL, fill=lambda tx, owner: filled.append(owner)), VACATION))
     store = FakeStore({"sales": "a9"})
     session = sessions(store, SALES, catalog=catalog).get(ANN, URL)
     assert list(session.accounts) == ["a2", "a9"]
