@@ -27,7 +27,7 @@ class Scan:
     carry the type's order key, `id` and, where the type has one, its kin. A scan `on_key` looks at the order key alone,
     so that any source can answer it. `text` stands for words in a text index instead. `mutable` names the properties
     whose change can move a record in or out. `listed` is the kept list that the scan walks, if it is one; `estimate`
-    is how many rows it will find, if that is known (less is a better start).
+    is how many rows it will find, if that is known (less is a better start; of the type's own table, only if few).
     """
 
     where: str = ""

@@ -253,6 +253,12 @@ class SearchPlan:
         return "r" if any(not comparator.is_key for comparator in self.comparators) else "s"
 
     @property
+    def _starts_from_own_index(self) -> bool:
+        """Whether an index of the type's own table is known to find only few."""
+        driver = _driver(self.node)
+        return driver is not None and driver.scan is not None and not driver.scan.source and not driver.scan.text
+
+    @property
     def _ties_descend(self) -> bool:
         """Whether records that all comparators find equal come in descending order of the key."""
         last = self.comparators[-1] if self.comparators else None
@@ -263,7 +269,9 @@ class SearchPlan:
         if comparators and comparators[-1].is_key:
             comparators = comparators[:-1]
         parts = [c.expression.format(a=self._base) + (" DESC" if c.descending else "") for c in comparators]
-        parts.append(f"s.{self.data_type.records.order_key}{' DESC' if self._ties_descend else ''}")
+        # A plus sign keeps the engine from walking the whole order to find the few that an index of the filter has.
+        plus = "+" if self._starts_from_own_index else ""
+        parts.append(f"{plus}s.{self.data_type.records.order_key}{' DESC' if self._ties_descend else ''}")
         return " ORDER BY " + ", ".join(parts)
 
 
@@ -291,7 +299,7 @@ def _driver(node: Node) -> Node | None:
     text = [leaf for leaf in leaves if leaf.scan is not None and leaf.scan.text is not None]
     if text:
         return text[0]
-    known = [leaf for leaf in leaves if leaf.scan is not None and leaf.scan.source and leaf.scan.estimate is not None]
+    known = [leaf for leaf in leaves if leaf.scan is not None and leaf.scan.estimate is not None]
     return min(known, key=_estimate, default=None)
 
 

@@ -62,18 +62,20 @@ class App(Quart):
         try:
             result = await self.dispatch_request(request_context)
         except Exception as error:
-            result = await self.handle_user_exception(error)
+            result = await _rejected(error)
         return result if isinstance(result, Response) else await self.make_response(result)
 
-    async def do_teardown_request(self, exc: BaseException | None, request_context: Any = None) -> None:
+    # From Quart 0.23 on, which needs Python 3.13, each of these is given the context first.
+
+    async def do_teardown_request(self, *_: Any, **__: Any) -> None:
         """Nothing was set up for the request alone."""
 
-    async def do_teardown_appcontext(self, exc: BaseException | None) -> None:
+    async def do_teardown_appcontext(self, *_: Any, **__: Any) -> None:
         """Nothing was set up for the context either."""
 
-    async def make_default_options_response(self) -> Response:
+    async def make_default_options_response(self, *context: Any, **__: Any) -> Response:
         """What may be asked of a resource: a preflight asks without credentials, so nobody has to log in."""
-        return _options(await super().make_default_options_response())
+        return _options(await super().make_default_options_response(*context))
 
 
 def create_app(engine: Engine, verifier: Verifier, decode: Decode, settings: HTTPSettings) -> App:

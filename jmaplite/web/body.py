@@ -129,5 +129,6 @@ class JMAPRequest(Request):
 
 def current() -> JMAPRequest:
     """The request under way in this task; each look through Quart's proxy would cost anew."""
-    found: JMAPRequest = request._get_current_object()  # type: ignore[attr-defined]
+    proxy: Any = request
+    found: JMAPRequest = proxy._get_current_object()
     return found

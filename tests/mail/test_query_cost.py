@@ -84,6 +84,19 @@ QUERIES: dict[str, dict[str, Any]] = {
     "inbox, threads": {"filter": INBOX, "collapseThreads": True},
     "inbox, threads, total": {"filter": INBOX, "collapseThreads": True, "calculateTotal": True},
     "inbox, threads, from the end": {"filter": INBOX, "collapseThreads": True, "position": -100},
+    "inbox by subject, total only": {
+        "filter": INBOX,
+        "sort": [{"property": "subject"}],
+        "limit": 0,
+        "calculateTotal": True,
+    },
+    "inbox, threads, oldest first, total only": {
+        "filter": INBOX,
+        "sort": [{"property": "receivedAt"}],
+        "limit": 0,
+        "calculateTotal": True,
+        "collapseThreads": True,
+    },
     "everything": {"calculateTotal": True},
     "everything, threads": {"collapseThreads": True, "calculateTotal": True},
     "flagged": {"filter": {"hasKeyword": "$flagged"}, "limit": 4},
@@ -99,6 +112,9 @@ QUERIES: dict[str, dict[str, Any]] = {
     "not in the trash": {"filter": {"inMailboxOtherThan": ["M6"]}},
     "either of two mailboxes": {"filter": {"operator": "OR", "conditions": [INBOX, {"inMailbox": "M2"}]}},
     "before a time": {"filter": {"inMailbox": "M1", "before": "2020-01-01T03:00:00Z"}},
+    "large ones, of which there are none": {"filter": {"minSize": 1_000_000}},
+    "small ones in the inbox, of which there are none": {"filter": {"maxSize": 1, "inMailbox": "M1"}},
+    "with an attachment, of which there are none": {"filter": {"hasAttachment": True}},
     "a word": {"filter": {"text": "hello"}},
     "a word in the inbox": {"filter": {"text": "hello", "inMailbox": "M1"}},
     "a word in the inbox, threads": {"filter": {"text": "hello", "inMailbox": "M1"}, "collapseThreads": True},
@@ -114,6 +130,17 @@ def test_a_page_costs_the_same_in_a_large_mailbox(meters: tuple[Meter, Meter], n
 
     small, large = map(cost, meters)
     assert large < 1.5 * small + 1000, (small, large)
+
+
+def test_how_a_filter_is_nested_does_not_matter(meters: tuple[Meter, Meter]) -> None:
+    """The rarest of the conditions leads, wherever it stands."""
+    rare = {"hasKeyword": "$flagged"}
+    nested = {"operator": "AND", "conditions": [INBOX, {"operator": "OR", "conditions": [rare]}]}
+    costs = {
+        meters[1].measure("Email/query", filter=wanted, sort=NEWEST_FIRST, calculateTotal=True)
+        for wanted in (INBOX | rare, nested, {"operator": "AND", "conditions": [nested, {}]})
+    }
+    assert max(costs) < min(costs) + 50
 
 
 @pytest.mark.parametrize("collapse", [False, True])

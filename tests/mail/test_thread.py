@@ -129,11 +129,17 @@ def test_the_octets_of_what_was_joined_are_kept(alice: Client) -> None:
     lone = add(alice, "b")
     add(alice, "c", ["a", "b"])
     server = alice.server
-    server.now += 10**6
-    server.store.account(alice.account).write(lambda tx: server.blobs.expire(tx, int(server.now)))
+    assert server.store.account(alice.account).write(lambda tx: server.blobs.expire(tx, 1 << 40)) == 0
     emails = alice.call("Email/get", ids=None, properties=["blobId", "bodyValues"], fetchAllBodyValues=True)["list"]
     assert lone["blobId"] in [email["blobId"] for email in emails]
     assert all(email["bodyValues"] for email in emails)
+
+
+def test_what_answers_one_of_the_joined_is_in_their_thread(alice: Client) -> None:
+    kept, _, lone = add(alice, "a"), add(alice, "b", ["a"]), add(alice, "c")
+    add(alice, "d", ["b", "c"])
+    assert add(alice, "e", ["c"])["threadId"] == kept["threadId"] != lone["threadId"]
+    assert alice.faults() == []
 
 
 def test_of_equal_threads_the_oldest_stays(alice: Client) -> None:

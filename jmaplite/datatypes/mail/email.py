@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from orjson import loads
+
 from jmaplite.core.conditions import Scan
 from jmaplite.core.context import Context
 from jmaplite.core.errors import invalid_arguments
@@ -40,6 +42,10 @@ _MAILBOXES = frozenset({"mailboxIds"})
 _KEYWORDS = frozenset({"keywords"})
 _THREADS = frozenset({"keywords", "threadId"})
 """What a look at a whole Thread depends on: its Emails' keywords, and which Emails they are."""
+
+
+_FEW = 1000
+"""So many Emails are sorted sooner than a long list is walked."""
 
 
 class EmailType(DataType):
@@ -183,13 +189,20 @@ def _first_arrival(value: str) -> int:
 @EMAIL.condition("minSize", "UnsignedInt")
 def min_size(ctx: Context, tx: Reader, value: int) -> Scan:
     """RFC 8621 §4.4.1: at least this size."""
-    return Scan("{a}.size>=?", (value,))
+    return _by_size(tx, "{a}.size>=?", value)
 
 
 @EMAIL.condition("maxSize", "UnsignedInt")
 def max_size(ctx: Context, tx: Reader, value: int) -> Scan:
     """RFC 8621 §4.4.1: less than this size."""
-    return Scan("{a}.size<?", (value,))
+    return _by_size(tx, "{a}.size<?", value)
+
+
+def _by_size(tx: Reader, where: str, value: int) -> Scan:
+    """The scan of a bound of the size; the index is the way to go only where it finds few."""
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM email e WHERE e.account=? AND {where.format(a='e')} LIMIT ?) few"
+    found = tx.value(sql, tx.account, value, _FEW + 1)
+    return Scan(where, (value,), estimate=found if found <= _FEW else None)
 
 
 @EMAIL.condition("allInThreadHaveKeyword", "String")
@@ -266,8 +279,9 @@ def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
     sql = "SELECT id, blob FROM email a WHERE a.account=? AND a.header_names LIKE ? ESCAPE '\\'"
     found = []
     for number, digest in tx.rows(sql, tx.account, pattern):
-        octets = ctx.services.blobs.read(tx, digest)
-        root = mime.parse(octets).root
+        structure = tx.value("SELECT structure FROM email WHERE account=? AND id=?", tx.account, number)
+        root = mime.load(loads(structure)).root
+        octets = ctx.services.blobs.read(tx, digest, 0, root.header_end)
         fields = mime.header_fields(octets, root.header_start, root.header_end)
         if any(field.lower() == name and value[1].lower() in mime.text(text).lower() for field, text in fields):
             found.append(str(number))
