@@ -5,8 +5,11 @@
 #   make pyz     dist/jmaplite.pyz, from zipapp.spec
 #   make bench   the benchmarks
 #   make clean   takes away all of it but the demo's data
+#
+#   make test-pythons   test on each of PYTHONS, in an environment for each
 
 PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
@@ -14,7 +17,7 @@ DEMO := examples/data/.quickstart-mail
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test lint type pyz bench clean
+.PHONY: run test test-pythons lint type pyz bench clean
 
 run: $(INSTALLED) $(DEMO)
 	@echo "Session:  http://127.0.0.1:8080/.well-known/jmap"
@@ -24,6 +27,12 @@ run: $(INSTALLED) $(DEMO)
 
 test: lint type
 	$(BIN)/python -m pytest
+
+test-pythons:
+	@set -e; for python in $(PYTHONS); do \
+		version=$$($$python -c 'import platform; print(platform.python_version())'); \
+		$(MAKE) PYTHON=$$python VENV=.venv/$$version test; \
+	done
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -1,21 +1,115 @@
-"""A server with the sample mail, for clients that are not ours."""
+"""Servers for clients that are not ours, and places for what such clients are installed into."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 
+from jmaplite.directory.tokens import hash_token
 from tests.live import CONFIG, Live, import_mail, serving
 
 SAMPLES = Path(__file__).parent.parent.parent / "examples" / "quickstart-mail"
 
+TOKEN = "a-token-of-the-demo-user"
+FRIEND, FRIEND_PASSWORD = "friend@example.org", "friend"
+
+WITH_FRIEND = (
+    CONFIG.replace('secret = "demo"', f'secret = "demo"\ntokens = ["{hash_token(TOKEN)}"]')
+    + f"""
+[[directory."memory".principals]]
+name = "{FRIEND}"
+type = "individual"
+description = "A friend"
+secret = "{FRIEND_PASSWORD}"
+email = ["{FRIEND}"]
+"""
+)
+"""The demo user, who has a token as well, and another user to whom mail can be sent."""
+
+TLS = """
+[server.listener."jmap".tls]
+implicit = true
+certificate = "loopback"
+
+[certificate."loopback"]
+cert = "certificate.pem"
+private-key = "key.pem"
+"""
+
+LENIENT = """
+[jmap.compat]
+lenient-content-type = true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """A server that speaks TLS: its URL, and the file of the CA that its clients have to trust."""
+
+    url: str
+    ca: Path
+
+
+def run(
+    command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that is not ours to its end, within two minutes."""
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def fetch(command: Sequence[str | Path], cwd: Path, source: str) -> None:
+    """Run a package manager; the test is skipped if it cannot get what it is asked for."""
+    try:
+        done = run(command, cwd)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"needs {source}, which does not answer")
+    if done.returncode != 0:
+        pytest.skip(f"needs {source}: {done.stderr.strip()[-300:]}")
+
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    config = tmp_path_factory.mktemp("live") / "config.toml"
-    config.write_text(CONFIG)
-    import_mail(config, "eml", SAMPLES)
-    with serving(config) as live:
+    """A server with the sample mail, over http."""
+    with serving(configured(tmp_path_factory.mktemp("live"), CONFIG)) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """A server with the sample mail and two users, over https with a certificate for loopback."""
+    folder = tmp_path_factory.mktemp("secure")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    for pem in certificate.cert_chain_pems:
+        pem.write_to_path(str(folder / "certificate.pem"), append=True)
+    with serving(configured(folder, WITH_FRIEND + TLS)) as live:
+        yield Secure(live.url, folder / "ca.pem")
+
+
+@pytest.fixture(scope="session")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server with the sample mail that takes requests whatever their Content-Type says, over http."""
+    with serving(configured(tmp_path_factory.mktemp("lenient"), WITH_FRIEND + LENIENT)) as live:
+        yield live
+
+
+def configured(folder: Path, text: str) -> Path:
+    """A configuration file, with the sample mail in the demo user's account."""
+    config = folder / "config.toml"
+    config.write_text(text)
+    import_mail(config, "eml", SAMPLES)
+    return config
+
+
+@pytest.fixture(scope="session")
+def installed(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where clients are kept from one run to the next."""
+    cache = pytestconfig.cache
+    return tmp_path_factory.mktemp("foreign") if cache is None else cache.mkdir("foreign")

@@ -198,9 +198,22 @@ class Batch:
         def make() -> dict[str, Any] | None:
             if not values:
                 return None
-            return self.data_type.records.update(self.ctx, self.access, self.tx, number, values)
+            before = self._computed(number)
+            told = self.data_type.records.update(self.ctx, self.access, self.tx, number, values)
+            follows = {name: value for name, value in self._computed(number).items() if value != before[name]}
+            return {**follows, **(told or {})} or None
 
         self.updated[record_id] = self._atomic(make, lambda _: (number, frozenset(values)))
+
+    def _computed(self, number: int) -> dict[str, Any]:
+        """The computed properties of a record, to find which of them change with others (RFC 8620 §5.3 `updated`)."""
+        data_type = self.data_type
+        if not data_type.computes:
+            return {}
+        names = tuple(data_type.computes)
+        current = data_type.records.current(self.ctx, self.access, self.tx, number, names, {})
+        found: dict[str, Any] = materialise(current)
+        return found
 
     def _destroy(self, given_id: str) -> None:
         record_id, number = self._existing(given_id)

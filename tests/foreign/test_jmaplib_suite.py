@@ -1,0 +1,152 @@
+"""jmaplib's own tests against a live server, all of them, with a list of those that this server cannot pass yet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.foreign.conftest import FRIEND, FRIEND_PASSWORD, Secure, fetch, run
+from tests.live import PASSWORD, USER
+
+pytestmark = pytest.mark.foreign
+
+NOT_YET = {
+    "SieveScript/get (RFC 9661 §2.2)": {
+        "TestSieve.test_scripts_list",
+        "TestSieve.test_the_script_name_limits_are_advertised_sanely",
+    },
+    "SieveScript/validate (RFC 9661 §2.5)": {
+        "TestSieve.test_validate_accepts_a_well_formed_script",
+        "TestSieve.test_validate_rejects_a_broken_script_without_raising",
+    },
+    "contacts (RFC 9610)": {
+        "TestContactCards.test_a_card_built_from_models_comes_back_as_models",
+    },
+    "calendars": {
+        "TestCalendarEvents.test_an_event_built_from_models_comes_back_as_models",
+        "TestExpandingQueries.test_a_week_in_local_time_is_answered",
+        "TestExpandingQueries.test_a_window_past_the_advertised_limit_never_leaves",
+    },
+    "PushSubscription (RFC 8620 §7.2)": {
+        "TestPushSubscriptions.test_an_unverifiable_url_still_creates_a_subscription",
+        "TestPushSubscriptions.test_listing_subscriptions_is_scoped_to_these_credentials",
+    },
+    "the event source (RFC 8620 §7.3)": {
+        "TestEventSource.test_a_change_this_client_makes_is_pushed_back",
+        "TestEventSource.test_a_ping_never_moves_the_cursor",
+        "TestEventSource.test_the_connection_is_accepted",
+        "TestEventSource.test_the_cursor_comes_back_on_a_reconnect",
+    },
+    "WebSocket (RFC 8887)": {
+        "TestCapabilityObjects.test_the_websocket_endpoint_is_no_less_secure_than_the_session",
+        "TestWebSocket.test_a_batch_travels_over_the_socket",
+        "TestWebSocket.test_a_change_is_pushed_over_the_socket",
+    },
+    "WebSocket, and in the tests' environment pytest-asyncio": {
+        "TestAsyncWebSocket.test_a_change_is_pushed_over_the_socket",
+        "TestAsyncWebSocket.test_requests_in_flight_together_are_each_answered",
+    },
+    "VAPID (RFC 9749)": {
+        "TestCapabilityObjects.test_the_vapid_key_is_present_when_advertised",
+    },
+}
+"""What is lacking, and the tests that skip themselves or fail for lack of it. One that passes has to go from here."""
+
+NEVER = {
+    "it is about queries whose changes cannot be calculated, and there are none here": {
+        "TestQueryView.test_an_uncacheable_query_is_refused_before_the_round_trip",
+    },
+}
+"""Why a test has nothing to test here, and skips itself."""
+
+TESTS = 58
+"""How many tests the suite had at least when this was written."""
+
+
+@pytest.fixture(scope="session")
+def suite(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution of the jmaplib that is installed, unpacked; its wheel has no tests."""
+    name = f"jmaplib-{version('jmaplib')}"
+    unpacked = installed / name
+    if not unpacked.exists():
+        folder = tmp_path_factory.mktemp("jmaplib")
+        download = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
+        fetch([*download, name.replace("-", "==")], folder, "PyPI")
+        with tarfile.open(folder / f"{name}.tar.gz") as archive:
+            # Pythons before 3.11.4 know no filters; those after want to be told one.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+            archive.extractall(folder)
+        shutil.move(folder / name, unpacked)
+    return unpacked
+
+
+def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
+    suite: Path, secure: Secure, tmp_path: Path
+) -> None:
+    settings = tmp_path / "pytest.ini"
+    settings.write_text("[pytest]\nmarkers =\n    integration: needs a live server\n    asyncio: is a coroutine\n")
+    report = tmp_path / "report.xml"
+    environment = {
+        **os.environ,
+        "JMAP_TEST_URL": f"{secure.url}/.well-known/jmap",
+        "JMAP_TEST_CA": str(secure.ca),
+        "JMAP_TEST_USER": USER,
+        "JMAP_TEST_PASS": PASSWORD,
+        "JMAP_TEST_USER2": FRIEND,
+        "JMAP_TEST_PASS2": FRIEND_PASSWORD,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_ADDOPTS": "",
+    }
+    options: list[str | Path] = [
+        "-c",
+        settings,
+        "--rootdir",
+        suite,
+        "--junitxml",
+        report,
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "integration",
+    ]
+
+    done = run([sys.executable, "-m", "pytest", *options, "tests/integration"], suite, environment)
+
+    assert report.exists(), done.stdout + done.stderr
+    outcomes = read(report)
+    by_outcome = {
+        outcome: {test for test, (found, _) in outcomes.items() if found == outcome}
+        for outcome in ("passed", "skipped", "failed")
+    }
+    assert len(outcomes) >= TESTS
+    assert names(NOT_YET) - set(outcomes) == set()
+    assert by_outcome["passed"] & names(NOT_YET) == set(), "these pass now: take them out of NOT_YET"
+    assert by_outcome["failed"] - names(NOT_YET) == set(), done.stdout
+    assert by_outcome["skipped"] - names(NOT_YET) == names(NEVER), outcomes
+
+
+def names(listed: dict[str, set[str]]) -> set[str]:
+    """The tests listed, whatever the reason."""
+    return set().union(*listed.values())
+
+
+def read(report: Path) -> dict[str, tuple[str, str]]:
+    """How each test of a JUnit report ended, and why, by `Class.test`."""
+    cases: Iterable[ElementTree.Element] = ElementTree.parse(report).iter("testcase")
+    return {f"{case.get('classname', '').rpartition('.')[2]}.{case.get('name')}": outcome(case) for case in cases}
+
+
+def outcome(case: ElementTree.Element) -> tuple[str, str]:
+    """`passed`, `skipped` or `failed`, with the reason."""
+    for child in case:
+        if child.tag in ("skipped", "failure", "error"):
+            return ("skipped" if child.tag == "skipped" else "failed"), child.get("message", "")
+    return "passed", ""
