@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ class Scan:
     carry the type's order key, `id` and, where the type has one, its kin. A scan `on_key` looks at the order key alone,
     so that any source can answer it. `text` stands for words in a text index instead. `mutable` names the properties
     whose change can move a record in or out. `listed` is the kept list that the scan walks, if it is one; `estimate`
-    is how many rows it will find, if that is known (less is a better start; of the type's own table, only if few).
+    tells how many rows it will find, if that is known (less is a better start; of the type's own table, only if few).
     """
 
     where: str = ""
@@ -38,7 +38,7 @@ class Scan:
     mutable: frozenset[str] = frozenset()
     listed: ListSource | None = None
     collapsed: ListSource | None = None
-    estimate: int | None = None
+    estimate: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,7 @@ class SearchPlan:
     def _statement(self, select: str, *, ordered: bool = True) -> tuple[str, list[Value]]:
         records = self.data_type.records
         base, key = records.table.name, records.order_key
-        driver = _driver(self.node)
+        driver = self._driver
         text = driver.scan.text if driver and driver.scan else None
         source = driver.scan.source if driver and driver.scan else None
         own_row = source is None
@@ -245,9 +245,14 @@ class SearchPlan:
         return f"SELECT {select} FROM {tables} WHERE {' AND '.join(where)}{order}", parameters
 
     @cached_property
+    def _driver(self) -> Node | None:
+        """The scan that the statement starts from."""
+        return _driver(self.node)
+
+    @cached_property
     def _base(self) -> str:
         """The alias of the type's own row: the driver's, or one joined because the order needs its columns."""
-        driver = _driver(self.node)
+        driver = self._driver
         if driver is None or driver.scan is None or driver.scan.source is None:
             return "s"
         return "r" if any(not comparator.is_key for comparator in self.comparators) else "s"
@@ -255,7 +260,7 @@ class SearchPlan:
     @property
     def _starts_from_own_index(self) -> bool:
         """Whether an index of the type's own table is known to find only few."""
-        driver = _driver(self.node)
+        driver = self._driver
         return driver is not None and driver.scan is not None and not driver.scan.source and not driver.scan.text
 
     @property
@@ -300,11 +305,11 @@ def _driver(node: Node) -> Node | None:
     if text:
         return text[0]
     known = [leaf for leaf in leaves if leaf.scan is not None and leaf.scan.estimate is not None]
-    return min(known, key=_estimate, default=None)
+    return known[0] if len(known) == 1 else min(known, key=_estimate, default=None)
 
 
 def _estimate(node: Node) -> int:
-    return node.scan.estimate or 0 if node.scan is not None else 0
+    return node.scan.estimate() if node.scan is not None and node.scan.estimate is not None else 0
 
 
 def _without(node: Node, driver: Node | None) -> Node:

@@ -17,6 +17,9 @@ from jmaplite.store import Reader, Row, Table, Writer
 _SLOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
+_USER_VALUES = "SELECT id, value FROM user_value WHERE account=? AND type=? AND property=?"
+
+
 def slots(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
     """Placeholders for `IN (...)` and numbers to fill them: few different lengths, so that statements stay prepared."""
     wanted = next((size for size in _SLOTS if size >= len(numbers)), len(numbers))
@@ -87,9 +90,16 @@ class Records:
         marks, padded = slots(numbers)
         columns = "".join(f", {snake(name)}" for name in chosen)
         sql = f"SELECT id{columns} FROM {self.table.name} WHERE account=? AND id IN ({marks})"
+        apart = {
+            name: self.user_values(ctx, tx, name, numbers)
+            for name in properties
+            if name != "id" and self.type.properties[name].per_user
+        }
         found = {}
         for row in tx.rows(sql, tx.account, *padded):
             record = self._record(chosen, row)
+            for name, values in apart.items():
+                record[name] = values.get(row[0], self.type.properties[name].default)
             found[row[0]] = self._project(ctx, access, tx, row[0], record, properties)
         return found
 
@@ -118,23 +128,16 @@ class Records:
                 continue
             if name in self.type.computes:
                 projected[name] = self.type.computes[name](ctx, access, tx, number, record)
-            elif self.type.properties[name].per_user:
-                projected[name] = self.user_value(ctx, tx, number, name)
             else:
                 projected[name] = record[name]
         return projected
 
-    def user_value(self, ctx: Context, tx: Reader, number: int, name: str) -> Any:
-        """What a per-user property is for the user who asks."""
-        value = tx.value(
-            'SELECT value FROM user_value WHERE account=? AND type=? AND id=? AND property=? AND "user"=?',
-            tx.account,
-            self.type.name,
-            number,
-            name,
-            ctx.user,
-        )
-        return self.type.properties[name].default if value is None else loads(value)
+    def user_values(self, ctx: Context, tx: Reader, name: str, numbers: Sequence[int]) -> dict[int, Any]:
+        """A per-user property of those records that the user who asks has given a value of their own."""
+        marks, padded = slots(numbers)
+        sql = f'{_USER_VALUES} AND "user"=? AND id IN ({marks})'
+        rows = tx.rows(sql, tx.account, self.type.name, name, ctx.user, *padded)
+        return {number: loads(value) for number, value in rows}
 
     def set_user_value(self, tx: Writer, user: str, number: int, name: str, value: Any) -> None:
         """Keep a per-user property for a user."""

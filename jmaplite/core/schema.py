@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from jmaplite.core.blobid import BlobRef
@@ -100,6 +101,7 @@ Compute = Callable[[Context, Access, Reader, int, Mapping[str, Any]], Any]
 Lookup = Callable[[Context, Access, Reader, BlobRef], Iterable[int]]
 
 
+@cache
 def snake(name: str) -> str:
     """A property's or type's name as a column's or table's (`sortOrder` -> `sort_order`)."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -69,7 +69,8 @@ def fetch(command: Sequence[str | Path], cwd: Path, source: str) -> None:
     except subprocess.TimeoutExpired:
         pytest.skip(f"needs {source}, which does not answer")
     if done.returncode != 0:
-        pytest.skip(f"needs {source}: {done.stderr.strip()[-300:]}")
+        errors = " ".join(line for line in done.stderr.splitlines() if "error" in line.lower())
+        pytest.skip(f"needs {source}: {errors[:300]}")
 
 
 @pytest.fixture(scope="session")
@@ -111,5 +112,5 @@ def configured(folder: Path, text: str) -> Path:
 @pytest.fixture(scope="session")
 def installed(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where clients are kept from one run to the next."""
-    cache = pytestconfig.cache
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
     return tmp_path_factory.mktemp("foreign") if cache is None else cache.mkdir("foreign")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jmapc import (
@@ -133,6 +134,19 @@ def test_jmapc_sets_a_keyword(demo: Client) -> None:
     answer = demo.request(EmailGet(ids=[marked], properties=["keywords"]), raise_errors=True)
     assert isinstance(answer, EmailGetResponse)
     assert (answer.data[0].keywords or {})["$flagged"] is True
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "no-type-is-known"])
+def test_jmapc_uploads_a_file_and_downloads_the_same(demo: Client, tmp_path: Path, name: str) -> None:
+    octets = b"the same line again and again\n" * 1000
+    (tmp_path / name).write_bytes(octets)
+
+    blob = demo.upload_blob(tmp_path / name)
+    part = EmailBodyPart(blob_id=blob.id, name=name, type="text/plain")
+    demo.download_attachment(part, tmp_path / "downloaded")
+
+    assert blob.size == len(octets)
+    assert (tmp_path / "downloaded").read_bytes() == octets
 
 
 def test_jmapc_sends_a_draft_which_arrives(demo: Client, friend: Client) -> None:

@@ -105,20 +105,10 @@ def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTEST_ADDOPTS": "",
     }
-    options: list[str | Path] = [
-        "-c",
-        settings,
-        "--rootdir",
-        suite,
-        "--junitxml",
-        report,
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "integration",
-    ]
+    options = [f"--config-file={settings}", f"--rootdir={suite}", f"--junitxml={report}"]
+    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "-m", "integration"]
 
-    done = run([sys.executable, "-m", "pytest", *options, "tests/integration"], suite, environment)
+    done = run([*command, "tests/integration"], suite, environment)
 
     assert report.exists(), done.stdout + done.stderr
     outcomes = read(report)

@@ -138,6 +138,30 @@ def test_5_7_set_with_a_creation_id(alice: ExampleClient, ids: list[str]) -> Non
     assert alice.get("Todo", ids[0], "subTodoIds")["subTodoIds"] == [scales]
 
 
+def test_creates_are_put_in_order_whatever_order_they_are_given_in(alice: ExampleClient) -> None:
+    """RFC 8620 §5.3: creates happen before their creation ids are referenced by another in the same call."""
+    create = {
+        "k1": {"title": "Practise", "subTodoIds": ["#k2", "#k3"]},
+        "k2": {"title": "Warm up", "subTodoIds": ["#k3"]},
+        "k3": {"title": "Sit down"},
+    }
+    answer = alice.call("Todo/set", create=create)
+    assert answer["notCreated"] is None
+    made = {name: told["id"] for name, told in answer["created"].items()}
+    assert alice.get("Todo", made["k1"], "subTodoIds")["subTodoIds"] == [made["k2"], made["k3"]]
+    assert alice.get("Todo", made["k2"], "subTodoIds")["subTodoIds"] == [made["k3"]]
+
+
+def test_todos_that_would_be_beneath_each_other_are_not_created(alice: ExampleClient) -> None:
+    create = {
+        name: {"title": name, "subTodoIds": [f"#{other}"]} for name, other in (("a", "b"), ("b", "a"), ("c", "c"))
+    }
+    answer = alice.call("Todo/set", create={**create, "d": {"title": "d"}})
+    assert answer["created"].keys() == {"d"}
+    assert {error["type"] for error in answer["notCreated"].values()} == {"invalidProperties"}
+    assert [error["properties"] for error in answer["notCreated"].values()] == [["subTodoIds"]] * 3
+
+
 def test_5_7_changes_and_query_changes(alice: ExampleClient, ids: list[str]) -> None:
     state = alice.state("Todo")
     query_state = alice.call("Todo/query", **MUSIC_OR_VIDEO)["queryState"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from jmaplite.core import patch
@@ -132,7 +134,7 @@ class Batch:
         """Do everything; errors of single records are kept. Raises _Violated when deferred and a rule is broken."""
         self.not_created.update(failed)
         self._passes(
-            [name for name in create if name not in failed],
+            self._in_order({name: given for name, given in create.items() if name not in failed}),
             lambda name: self._create(name, create[name], prepared[name]),
             self.not_created,
         )
@@ -175,6 +177,27 @@ class Batch:
                 errors.update(failed)
                 return
             names = list(failed)
+
+    def _in_order(self, create: dict[str, Any]) -> list[str]:
+        """Creation ids, each after those in the same call that its record refers to (RFC 8620 §5.3).
+
+        Records that refer to each other in a circle come last, to be refused.
+        """
+        own = [name for name, prop in self.data_type.properties.items() if prop.refers == self.data_type.name]
+        if not own:
+            return list(create)
+        sorter: TopologicalSorter[str] = TopologicalSorter()
+        for creation_id, given in create.items():
+            referred = [reference[1:] for name in own for reference in _references(given.get(name))]
+            sorter.add(creation_id, *(other for other in referred if other in create))
+        # What is not in a circle can be had even when there is one.
+        with suppress(CycleError):
+            sorter.prepare()
+        found: dict[str, None] = {}
+        while ready := sorter.get_ready():
+            found.update(dict.fromkeys(ready))
+            sorter.done(*ready)
+        return list(found | dict.fromkeys(create))
 
     def _create(self, creation_id: str, given: dict[str, Any], prepared: Any) -> None:
         records = self.data_type.records
@@ -278,6 +301,13 @@ class Batch:
         if wrong:
             raise invalid_properties("unknown, set by the server only, immutable, or of the wrong kind", *wrong)
         return values
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The creation references in a value of a property that refers to records."""
+    for item in value if isinstance(value, (list, dict)) else [value]:
+        if isinstance(item, str) and item.startswith("#"):
+            yield item
 
 
 def _errors(errors: dict[str, SetError]) -> dict[str, Any] | None:

@@ -136,7 +136,7 @@ def _listed(tx: Reader, source: ListSource, **more: Any) -> Scan:
         source.parameters,
         source=source.table,
         listed=source,
-        estimate=Ranks(tx, source).total(),
+        estimate=Ranks(tx, source).total,
         **more,
     )
 
@@ -202,7 +202,7 @@ def _by_size(tx: Reader, where: str, value: int) -> Scan:
     """The scan of a bound of the size; the index is the way to go only where it finds few."""
     sql = f"SELECT count(*) FROM (SELECT 1 FROM email e WHERE e.account=? AND {where.format(a='e')} LIMIT ?) few"
     found = tx.value(sql, tx.account, value, _FEW + 1)
-    return Scan(where, (value,), estimate=found if found <= _FEW else None)
+    return Scan(where, (value,), estimate=(lambda: int(found)) if found <= _FEW else None)
 
 
 @EMAIL.condition("allInThreadHaveKeyword", "String")
