@@ -7,11 +7,12 @@ from typing import Any
 
 from orjson import loads
 
+from jmaplite.core import collation
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import invalid_properties
 from jmaplite.core.json import dumps
 from jmaplite.core.ranks import ListSource
-from jmaplite.core.schema import REQUIRED, DataType, Property, snake
+from jmaplite.core.schema import REQUIRED, DataType, Property, snake, sort_key
 from jmaplite.store import Reader, Row, Table, Writer
 
 _SLOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -244,11 +245,14 @@ class Records:
 
     def columns(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that keep the values of a record, or of some of its properties."""
-        return {
-            snake(name): self.encode(self.type.properties[name], value)
-            for name, value in record.items()
-            if self._is_column(name)
-        }
+        columns = {}
+        for name, value in record.items():
+            prop = self.type.properties[name]
+            if self._is_column(name):
+                columns[snake(name)] = self.encode(prop, value)
+            if prop.collated:
+                columns[sort_key(name)] = None if value is None else collation.key(collation.DEFAULT, value)
+        return columns
 
     def insert(
         self, ctx: Context, access: Access, tx: Writer, record: Mapping[str, Any], prepared: Any

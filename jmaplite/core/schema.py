@@ -33,7 +33,8 @@ class Property:
     """One property of a type.
 
     `kind` is the RFC's notation; `refers` names the type that an Id points at; a `per_user` value is kept for each user
-    apart; one that is not `stored` has a compute.
+    apart; one that is not `stored` has a compute. A String that is `collated` is also kept as it is sorted, in a column
+    of its own (`sort_key`).
     """
 
     kind: str
@@ -44,13 +45,16 @@ class Property:
     per_user: bool = False
     refers: str | None = None
     stored: bool = True
+    collated: bool = False
 
     @property
-    def column_kind(self) -> Literal["integer", "text"]:
+    def column_kind(self) -> Literal["integer", "real", "text"]:
         """What a table keeps the value as: whole numbers, flags and references as integers, the rest as text."""
         base = self.kind.removesuffix("|null")
-        is_number = base in ("Boolean", "Int", "UnsignedInt") or (self.refers is not None and base == "Id")
-        return "integer" if is_number else "text"
+        if base == "Number":
+            return "real"
+        is_integer = base in ("Boolean", "Int", "UnsignedInt") or (self.refers is not None and base == "Id")
+        return "integer" if is_integer else "text"
 
     @property
     def is_json(self) -> bool:
@@ -105,6 +109,11 @@ Lookup = Callable[[Context, Access, Reader, BlobRef], Iterable[int]]
 def snake(name: str) -> str:
     """A property's or type's name as a column's or table's (`sortOrder` -> `sort_order`)."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def sort_key(name: str) -> str:
+    """The column that keeps a `collated` property as the default collation orders it."""
+    return f"{snake(name)}_key"
 
 
 class DescriptionError(Exception):
@@ -251,6 +260,8 @@ class DataType:
 
     def standard_methods(self, handlers: Mapping[str, Callable[[DataType], Handler]]) -> tuple[Method, ...]:
         """Every method of the type, standard ones first."""
+        if not self.checkers:
+            raise DescriptionError(f"{self.name}: the description was never frozen")
         standard = [Method(f"{self.name}/{verb}", self.capability, handlers[verb](self)) for verb in self.methods]
         extra = [Method(f"{self.name}/{verb}", self.capability, run) for verb, run in self.extra_methods.items()]
         return (*standard, *extra)
@@ -278,6 +289,8 @@ class DataType:
             raise DescriptionError(f"{where}: an object or a computed value cannot be indexed")
         if not prop.stored and not prop.per_user and name not in self.computes and not self.records.serves(name):
             raise DescriptionError(f"{where}: neither stored nor computed")
+        if prop.collated and prop.kind.removesuffix("|null") != "String":
+            raise DescriptionError(f"{where}: only a String is collated")
         if prop.refers and prop.kind.removesuffix("|null") not in ("Id", "Id[]", "Id[Boolean]"):
             raise DescriptionError(f"{where}: only Ids refer to another type")
 
@@ -289,6 +302,8 @@ class DataType:
             if not prop.stored or prop.per_user:
                 continue
             columns.append(Column(snake(name), prop.column_kind, null=prop.kind.endswith("|null")))
+            if prop.collated:
+                columns.append(Column(sort_key(name), "blob", null=prop.kind.endswith("|null")))
             if prop.index:
                 made.append(Index(f"{self.table_name}_{snake(name)}", (snake(name),)))
         return Table(self.table_name, (*columns, *extra), ("id",), (*made, *indexes), clustered=False)

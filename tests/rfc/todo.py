@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jmaplite.core import collation
 from jmaplite.core.catalog import Capability
 from jmaplite.core.conditions import Scan
 from jmaplite.core.context import Access, Context
 from jmaplite.core.methods import STANDARD
 from jmaplite.core.records import Records
 from jmaplite.core.schema import DataType, Property, Sort
-from jmaplite.store import Column, Reader, Table
+from jmaplite.store import Reader
 
 TODO_URN = "https://example.com/apis/todo"
 
@@ -22,7 +21,7 @@ TODO = DataType(
     prefix="d",
     methods=("get", "changes", "set", "copy", "query", "queryChanges"),
     properties={
-        "title": Property("String", index=True),
+        "title": Property("String", collated=True),
         "keywords": Property("String[true]", default={}),
         "neuralNetworkTimeEstimation": Property("Number", server_set=True, stored=False),
         "subTodoIds": Property("Id[]|null", default=None, refers="Todo"),
@@ -32,21 +31,7 @@ TODO = DataType(
 )
 
 
-class TodoRecords(Records):
-    """Todos, with the title as it is sorted."""
-
-    def __init__(self, data_type: DataType) -> None:
-        self.type = data_type
-        self.table: Table = data_type.generated_table((Column("title_key", "blob"),))
-
-    def columns(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        columns = super().columns(record)
-        if "title" in record:
-            columns["title_key"] = collation.key(collation.DEFAULT, record["title"])
-        return columns
-
-
-TODO.records = TodoRecords(TODO)
+TODO.records = Records(TODO)
 
 _SECONDS = {"beethoven": 900, "chopin": 2700, "liszt": 900, "mozart": 900, "rachmaninov": 900, "video": 18000}
 

@@ -42,7 +42,7 @@ MAILBOX = DataType(
     prefix="M",
     methods=("get", "changes", "set", "query", "queryChanges"),
     properties={
-        "name": Property("String", index=True),
+        "name": Property("String", index=True, collated=True),
         "parentId": Property("Id|null", default=None, index=True, refers="Mailbox"),
         "role": Property("String|null", default=None, index=True),
         "sortOrder": Property("UnsignedInt", default=0),
@@ -72,20 +72,19 @@ class MailboxRecords(Records):
 
     def __init__(self, data_type: DataType) -> None:
         self.type = data_type
-        self.table: Table = data_type.generated_table((Column("counted", "integer"), Column("name_key", "blob")))
+        self.table: Table = data_type.generated_table((Column("counted", "integer"),))
 
     def complete(self, ctx: Context, access: Access, tx: Reader, given: Mapping[str, Any]) -> dict[str, Any]:
         """A Mailbox that a user makes is one that the user wants to see (RFC 8621 §2 isSubscribed)."""
         return super().complete(ctx, access, tx, {"isSubscribed": True, **given})
 
     def columns(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The name in Net-Unicode's normal form (RFC 5198 §3), and as it is sorted."""
+        """The name is kept in Net-Unicode's normal form (RFC 5198 §3)."""
+        if "name" in record:
+            record = {**record, "name": unicodedata.normalize("NFC", record["name"])}
         columns = super().columns(record)
         if "totalEmails" in record:
             columns["counted"] = 0
-        if "name" in record:
-            name = unicodedata.normalize("NFC", record["name"])
-            columns |= {"name": name, "name_key": collation.key(collation.DEFAULT, name)}
         return columns
 
     def insert(
