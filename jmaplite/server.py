@@ -61,6 +61,10 @@ SWITCH_SECONDS = 0.001
 """How long a thread may hold the interpreter while others wait for it: the event loop is one of them."""
 
 
+_TALKATIVE = ("hpack", "h2", "hypercorn")
+"""Loggers that would print the headers of requests, passwords and all, at the level debug."""
+
+
 class CannotServe(Exception):
     """The server cannot be started; the only argument is a sentence for whoever wanted it."""
 
@@ -79,12 +83,12 @@ class Parts:
         self.store.close()
 
 
-def compose(config: Config) -> Parts:
-    """The parts that a configuration asks for. Raises CannotServe."""
+def compose(config: Config, *, create: bool = True) -> Parts:
+    """The parts that a configuration asks for; the store is made if it is not there, or not. Raises CannotServe."""
     mail, submission = mail_settings(config), submission_settings(config)
     catalog = Catalog(capabilities(mail, submission))
     try:
-        store = SQLiteStore(config.store.path, schema(catalog, TABLES))
+        store = SQLiteStore(config.store.path, schema(catalog, TABLES), create=create)
     except (OSError, StoreError) as error:
         raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error
     blobs = EmbeddedBlobs(config.store.path)
@@ -94,10 +98,10 @@ def compose(config: Config) -> Parts:
 
 
 @contextmanager
-def transfer(config: Config) -> Iterator[Transfer]:
-    """What commands do with the mail of a configuration's accounts. Raises TransferFailed."""
+def transfer(config: Config, *, create: bool = True) -> Iterator[Transfer]:
+    """What commands do with the mail of a configuration's accounts; `create` as above. Raises TransferFailed."""
     try:
-        parts = compose(config)
+        parts = compose(config, create=create)
     except CannotServe as error:
         raise TransferFailed(str(error)) from error
     try:
@@ -214,6 +218,8 @@ def log_to_standard_error(config: Config) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=config.log.level.upper(), handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.root.level))
 
 
 class JSONLines(logging.Formatter):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from jmaplite.blobs.files import AccountFiles, Spill, sweep_uploads
+from jmaplite.blobs.files import AccountFiles, Spill, on_disk, sweep_uploads
 from jmaplite.blobs.port import BlobTooLarge, Staged, UnknownBlob
 from jmaplite.store import Column, Index, Reader, StoreDamaged, StoreUnavailable, Table, Writer
 
@@ -130,10 +130,11 @@ class EmbeddedUpload:
     def _storing(self) -> Iterator[None]:
         """A full disk leaves nothing of the upload."""
         try:
-            yield
-        except OSError as error:
+            with on_disk():
+                yield
+        except StoreUnavailable:
             self.abort()
-            raise StoreUnavailable(f"the upload cannot be stored: {error}") from error
+            raise
 
 
 class EmbeddedBlobs:
@@ -217,7 +218,7 @@ class EmbeddedBlobs:
         return user != _NOBODY and tx.value(_MAY_READ, *key, *key, *key, user) is not None
 
     def read(self, tx: Reader, digest: bytes, start: int = 0, length: int | None = None) -> bytes:
-        """Octets of a blob. Raises UnknownBlob, and StoreDamaged when its file is missing."""
+        """Octets of a blob. Raises UnknownBlob, StoreUnavailable, and StoreDamaged when its file is missing."""
         size, octets = self._find(tx, digest, start, length)
         if octets is not None:
             return octets
@@ -249,7 +250,8 @@ class EmbeddedBlobs:
         They come from expired blobs, and from uploads that a crash kept from becoming blobs.
         """
         files = self._files(tx.account_id)
-        return sum(files.remove(digest, GRACE_SECONDS) for digest in self.orphans(tx))
+        with on_disk():
+            return sum(files.remove(digest, GRACE_SECONDS) for digest in self.orphans(tx))
 
     def orphans(self, tx: Reader) -> list[bytes]:
         """Digests of the files that no blob of this snapshot needs."""
@@ -289,7 +291,8 @@ class EmbeddedBlobs:
         if found is None:
             return 0
         if found[1]:
-            self._files(tx.account_id).touch(digest)
+            with on_disk():
+                self._files(tx.account_id).touch(digest)
         tx.execute("DELETE FROM blob WHERE account = ? AND id = ?", tx.account, found[0])
         return 1
 
@@ -314,10 +317,12 @@ class EmbeddedBlobs:
 
     @contextmanager
     def _opened(self, account_id: str, digest: bytes, start: int, length: int) -> Iterator[Iterator[bytes]]:
-        try:
-            file = self._files(account_id).path(digest).open("rb")
-        except FileNotFoundError as error:
-            raise StoreDamaged(f"the file of blob {digest.hex()} is missing") from error
+        with on_disk():
+            try:
+                file = self._files(account_id).path(digest).open("rb")
+            except FileNotFoundError as error:
+                self._accounts.stat()
+                raise StoreDamaged(f"the file of blob {digest.hex()} is missing") from error
         with file:
             file.seek(start)
             yield _pieces(file.read, length)
@@ -336,6 +341,10 @@ def _sliced(octets: bytes) -> Iterator[Iterator[bytes]]:
 
 
 def _pieces(read: Callable[[int], bytes], length: int) -> Iterator[bytes]:
-    while length > 0 and (piece := read(min(length, _PIECE))):
+    while length > 0:
+        with on_disk():
+            piece = read(min(length, _PIECE))
+        if not piece:
+            return
         length -= len(piece)
         yield piece

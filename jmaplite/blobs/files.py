@@ -12,11 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jmaplite.blobs.port import DIGEST_OCTETS
-from jmaplite.store import UnknownAccount
+from jmaplite.store import StoreUnavailable, UnknownAccount
 
 _PROVISIONAL = ".upload-"
 _STALE_SECONDS = 60
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """What the operating system refuses inside is an error of the store. Raises StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the file of a blob cannot be used now: {error}") from error
 
 
 class Spill:
@@ -44,7 +53,8 @@ class Spill:
         """Take the file away."""
         with suppress(OSError):
             self._file.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # what is left is swept when the blobs are opened
+            self._path.unlink()
 
 
 class AccountFiles:
@@ -54,6 +64,7 @@ class AccountFiles:
         if not _NAME.fullmatch(account_id):
             raise UnknownAccount(account_id)
         self.account_id = account_id
+        self._accounts = accounts
         self.directory = accounts / account_id / "blobs"
 
     def path(self, digest: bytes) -> Path:
@@ -62,10 +73,11 @@ class AccountFiles:
         return self.directory / name[:2] / name
 
     def spill(self) -> Spill:
-        """Begin a new file. Raises UnknownAccount."""
+        """Begin a new file. Raises UnknownAccount, OSError."""
         try:
             self.directory.mkdir(mode=0o700, exist_ok=True)
         except FileNotFoundError:
+            self._accounts.stat()
             raise UnknownAccount(self.account_id) from None
         return Spill(self)
 
@@ -114,9 +126,9 @@ class AccountFiles:
 
 
 def sweep_uploads(accounts: Path) -> None:
-    """Remove what uploads left that were under way when their process ended."""
+    """Remove what uploads left that were under way when their process ended; what cannot be removed stays."""
     for path in accounts.glob(f"*/blobs/{_PROVISIONAL}*"):
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        with suppress(OSError), path.open("rb") as file:
             # A live upload holds the lock, except for a moment after it made the file.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_mtime <= time.time() - _STALE_SECONDS:

@@ -13,7 +13,7 @@ import click
 
 from jmaplite.cli.imports import account_option, mailbox_path, progress, tell, told_plainly
 from jmaplite.cli.mail_files import file_of_mailbox
-from jmaplite.cli.options import config_option
+from jmaplite.cli.options import config_option, printable
 from jmaplite.config import Config
 from jmaplite.formats.mailboxes import (
     MailboxPath,
@@ -62,7 +62,7 @@ class _Tally:
             tell(f"{self.lengthened:,} messages had no end of their last line and were given one")
         if self.lost:
             tell(f"keywords that found no letter, 26 for each folder: {' '.join(sorted(self.lost))}")
-        click.echo(f"{self.written:,} messages written to {destination}, {self.failed:,} failed")
+        click.echo(printable(f"{self.written:,} messages written to {destination}, {self.failed:,} failed"))
         if self.failed:
             click.get_current_context().exit(1)
 
@@ -94,7 +94,7 @@ def export_mbox(
     A message that begins with no header field cannot be told from text in an mbox: it is named and left out.
     """
     tally = _Tally()
-    with told_plainly("what is written is not complete"), transfer(config) as mail:
+    with told_plainly("what is written is not complete"), transfer(config, create=False) as mail:
         owner = mail.owner(account)
         chosen = _chosen(mail, owner, mailbox)
         files = [(box, destination if mailbox else destination / file_of_mailbox(box.path)) for box in chosen]
@@ -118,7 +118,7 @@ def export_maildir(config: Config, account: str, mailbox: MailboxPath, destinati
     others stay.
     """
     tally = _Tally()
-    with told_plainly("what is written is not complete"), transfer(config) as mail:
+    with told_plainly("what is written is not complete"), transfer(config, create=False) as mail:
         owner = mail.owner(account)
         chosen = _chosen(mail, owner, mailbox)
         _refuse(destination, is_directory=True, force=force)
@@ -141,9 +141,19 @@ def _refuse(destination: Path, *, is_directory: bool, force: bool) -> None:
     """Raises ClickException if something would be overwritten, or cannot be."""
     if destination.exists() and destination.is_dir() != is_directory:
         kind = "directory" if is_directory else "file"
-        raise click.ClickException(f"{destination} is there already and is no {kind}")
+        raise click.ClickException(printable(f"{destination} is there already and is no {kind}"))
     if not force and destination.exists() and (not is_directory or any(destination.iterdir())):
-        raise click.ClickException(f"{destination} is there already; --force writes over it")
+        raise click.ClickException(printable(f"{destination} is there already; --force writes over it"))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What fails inside is told with the file that was to be written. Raises ClickException."""
+    try:
+        yield
+    except OSError as error:
+        where = printable(str(error.filename or path))
+        raise click.ClickException(f"{where} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -151,11 +161,12 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
     """A new file in the place of another, which stays until the new one is complete."""
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with _naming(path):
+            with part.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
     except BaseException:
         with suppress(OSError):
             part.unlink()
@@ -202,11 +213,12 @@ class _Folder:
         octets = to_lf(email.octets)
         base = f"{email.received}.{email.digest.hex()[:32]}.jmaplite,S={len(octets)}"
         part = self._folder / "tmp" / base
-        part.write_bytes(octets)
-        os.utime(part, (email.received, email.received))
-        for old in self._there.pop(base, ()):
-            old.unlink()
-        part.replace(self._folder / "cur" / (base + maildir_info(email.keywords, self._letters)))
+        with _naming(part):
+            part.write_bytes(octets)
+            os.utime(part, (email.received, email.received))
+            for old in self._there.pop(base, ()):
+                old.unlink()
+            part.replace(self._folder / "cur" / (base + maildir_info(email.keywords, self._letters)))
         return lost
 
     def close(self) -> None:

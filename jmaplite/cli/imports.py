@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from jmaplite.cli.mail_files import Plan, Quoting, eml_plan, maildir_plan, mbox_plan
-from jmaplite.cli.options import config_option
+from jmaplite.cli.options import config_option, printable
 from jmaplite.config import Config
 from jmaplite.formats.mailboxes import MailboxPath
 from jmaplite.server import TransferFailed, transfer
@@ -123,7 +123,7 @@ def told_plainly(again: str) -> Iterator[None]:
     try:
         yield
     except (TransferFailed, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable(str(error))) from error
     except KeyboardInterrupt:
         raise click.ClickException(f"interrupted: {again}") from None
 
@@ -132,19 +132,17 @@ def _run(config: Config, account: str, plan: Plan) -> None:
     """Import, tell failures as they come and a summary at the end; with any, the program ends with 1."""
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    with told_plainly("run the same command again to bring in the rest"):
+    with told_plainly("run the same command again to bring in the rest"), transfer(config) as mail:
+        owner = mail.owner(account)
         try:
-            with transfer(config) as mail:
-                owner = mail.owner(account)
-                with progress(plan.weight, "Importing") as advance:
-                    for result in mail.run(owner, plan.items):
-                        counts[result.outcome] += 1
-                        advance(result.weight)
-                        if result.outcome == "failed":
-                            tell(f"{result.where}: {result.reason}")
+            with progress(plan.weight, "Importing") as advance:
+                for result in mail.run(owner, plan.items):
+                    counts[result.outcome] += 1
+                    advance(result.weight)
+                    if result.outcome == "failed":
+                        tell(f"{result.where}: {result.reason}")
         finally:
-            if counts:
-                click.echo(_summary(counts, time.monotonic() - started))
+            click.echo(_summary(counts, time.monotonic() - started))
     if counts["failed"]:
         click.get_current_context().exit(1)
 
@@ -178,4 +176,4 @@ def progress(length: int, label: str) -> Iterator[Callable[[int], None]]:
 
 def tell(line: str) -> None:
     """A line on standard error, in place of a bar that may stand there."""
-    click.echo(("\r\x1b[K" if sys.stderr.isatty() else "") + line, err=True)
+    click.echo(("\r\x1b[K" if sys.stderr.isatty() else "") + printable(line), err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -72,7 +73,10 @@ def mbox_plan(paths: Iterable[Path], root: MailboxPath, *, quoting: Quoting, fla
     wrong: list[Unreadable] = []
     for path in paths:
         if not path.is_dir():
-            jobs.append((path, root))
+            if path.is_fifo() or not (special := _special(path)):  # a pipe that is named waits for its writer
+                jobs.append((path, root))
+            else:
+                wrong.append(special)
             continue
         files = [(file, parts) for file, parts in _walk(path, wrong) if _may_be_mbox(file)]
         jobs += [(file, (*root, *mailbox_of_file(parts))) for file, parts in files]
@@ -108,6 +112,9 @@ def eml_plan(paths: Iterable[Path], root: MailboxPath, *, limit: int) -> Plan:
     wrong: list[Unreadable] = []
     files: list[_File] = []
     for path in paths:
+        if special := _special(path):
+            wrong.append(special)
+            continue
         found = list(_walk(path, wrong)) if path.is_dir() else [(path, (path.name,))]
         if path.is_dir():
             found = [(file, parts) for file, parts in found if file.suffix.lower() == ".eml"]
@@ -187,6 +194,8 @@ def _messages(folders: Iterable[Folder | Unreadable], files: Iterable[_File], li
             continue
         if len(octets) > limit:
             yield Unreadable(where, f"it is larger than {limit:,} octets", file.size)
+        elif not octets:
+            yield Unreadable(where, "it is empty, and a message is not")
         else:
             octets = to_crlf(octets)
             times = {"received": file.received, "modified": file.modified}
@@ -206,7 +215,10 @@ def _maildir_files(folder: Path, box: MailboxPath, wrong: list[Folder | Unreadab
     letters = {}
     keywords = folder / "dovecot-keywords"
     try:
-        letters = parse_keyword_letters(keywords.read_bytes())
+        if special := _special(keywords):
+            wrong.append(special)
+        else:
+            letters = parse_keyword_letters(keywords.read_bytes())
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -230,13 +242,27 @@ def _maildir_files(folder: Path, box: MailboxPath, wrong: list[Folder | Unreadab
 
 
 def _walk(top: Path, wrong: list[Unreadable]) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Every file beneath a directory in the order of their paths, hidden ones left out."""
+    """Every file beneath a directory in the order of their paths, hidden ones left out, and what is no file."""
     for folder, names, files in os.walk(top, onerror=lambda error: wrong.append(_unlisted(error))):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):
                 path = Path(folder, name)
-                yield path, path.relative_to(top).parts
+                if special := _special(path):
+                    wrong.append(special)
+                else:
+                    yield path, path.relative_to(top).parts
+
+
+def _special(path: Path) -> Unreadable | None:
+    """What to say of a pipe, socket or device, where reading may never end; what is not there is for others to tell."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return Unreadable(str(path), "it is neither a file nor a directory")
 
 
 def _may_be_mbox(path: Path) -> bool:

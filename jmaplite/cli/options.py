@@ -22,6 +22,11 @@ def loaded(path: str) -> Config:
         click.get_current_context().exit(1)
 
 
+def printable(text: str) -> str:
+    """A text from elsewhere, such as a file's name, with escapes for what could steer a terminal or end the line."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def config_option(command: F) -> F:
     """Give a command `--config FILE`; its parameter `config` is then the loaded Config."""
     return click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from jmaplite.cli.imports import told_plainly
-from jmaplite.cli.options import config_option
+from jmaplite.cli.options import config_option, printable
 from jmaplite.config import Config
 from jmaplite.server import transfer
 
@@ -24,12 +24,12 @@ def verify(config: Config, account: str | None) -> None:
     for each fault and ends with 1 if there is any. It may run beside the server.
     """
     faulty = False
-    with told_plainly("nothing was changed"), transfer(config) as mail:
+    with told_plainly("nothing was changed"), transfer(config, create=False) as mail:
         owners = mail.owners() if account is None else [mail.owner(account)]
         for owner in owners:
             for fault in mail.verify(owner):
                 faulty = True
-                click.echo(f"{owner.account_id} ({owner.name}): {fault}")
+                click.echo(printable(f"{owner.account_id} ({owner.name}): {fault}"))
     if faulty:
         click.get_current_context().exit(1)
     click.echo(f"OK: {len(owners)} account{'' if len(owners) == 1 else 's'}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Mistake
 from jmaplite.config.settings import Names, Setting, Settings
+from jmaplite.config.table import Store
 
 _LISTENER = "server.listener.<id>"
 _CERTIFICATE = "certificate.<id>"
@@ -63,6 +65,51 @@ def _certificate_files_exist(settings: Settings) -> None:
                 file.value.stat()
             except OSError as error:
                 _wrong(settings, file, f"{quoted(str(file.value), 300)} cannot be used: {error.strerror}")
+
+
+def _keys_belong_to_their_certificates(settings: Settings) -> None:
+    keys = settings.all(f"{_CERTIFICATE}.private-key")
+    for names, cert in settings.all(f"{_CERTIFICATE}.cert").items():
+        key = keys.get(names)
+        if key is not None and _is_there(cert.value) and _is_there(key.value):
+            _load(settings, cert, key)
+
+
+def _load(settings: Settings, cert: Setting, key: Setting) -> None:
+    """Load a certificate and its key as TLS will, and note what is wrong with them."""
+    import ssl  # only those who have certificates wait for it
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    setting, message = cert, "holds no certificate"
+    try:
+        context.load_verify_locations(cert.value)
+        setting, message = key, "holds no private key, or one with a password"
+        context.load_cert_chain(cert.value, key.value, password=str)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            message = f"holds the key of another certificate than {quoted(str(cert.value), 300)}"
+        _wrong(settings, setting, f"{quoted(str(setting.value), 300)} {message}")
+    except OSError as error:
+        _wrong(settings, setting, f"{quoted(str(setting.value), 300)} cannot be used: {error.strerror}")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file or directory that one may see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _store_may_be_a_directory(settings: Settings) -> None:
+    setting = settings.get("store.path")
+    if setting is None and settings.was_wrong("store.path", ()):
+        return
+    path: Path = setting.value if setting else settings.path.parent / Store.path
+    there = next(one for one in (path, *path.parents) if _is_there(one))
+    if not there.is_dir():
+        message = f"{quoted(str(there), 300)} is there already and is no directory"
+        settings.mistakes.append(Mistake(setting.line if setting else 1, "store.path", message))
 
 
 def _addresses_are_bound_once(settings: Settings) -> None:
@@ -129,6 +176,8 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _directory_exists,
     _tls_has_a_certificate,
     _certificate_files_exist,
+    _keys_belong_to_their_certificates,
+    _store_may_be_a_directory,
     _addresses_are_bound_once,
     _principals_differ,
     _groups_exist,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _DEEPEST = 32
 _MOST = 500
 _MOST_PARAMETERS = 5000
+_MOST_WEIGHT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Scan:
     so that any source can answer it. `text` stands for words in a text index instead. `mutable` names the properties
     whose change can move a record in or out. `listed` is the kept list that the scan walks, if it is one; `estimate`
     tells how many rows it will find, if that is known (less is a better start; of the type's own table, only if few).
+    `weight` is what it takes of all that a filter may ask for beyond the comparison of values: 1 for every word.
     """
 
     where: str = ""
@@ -39,6 +41,7 @@ class Scan:
     listed: ListSource | None = None
     collapsed: ListSource | None = None
     estimate: Callable[[], int] | None = None
+    weight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class _Parser:
     tx: Reader
     seen: int = field(default=0)
     parameters: int = field(default=0)
+    weight: int = field(default=0)
 
     def node(self, value: Any, depth: int) -> Node:
         if not isinstance(value, dict):
@@ -111,6 +115,9 @@ class _Parser:
             self.parameters += len(scan.parameters)
             if self.parameters > _MOST_PARAMETERS:
                 raise MethodError("unsupportedFilter", f"more than {_MOST_PARAMETERS} values to compare with")
+            self.weight += scan.weight
+            if self.weight > _MOST_WEIGHT:
+                raise MethodError("unsupportedFilter", "too many words and header fields to look for at once")
             leaves.append(Node("", scan=scan))
         return _all_of(tuple(leaves))
 

@@ -47,13 +47,17 @@ class Services:
 
 @dataclass(slots=True)
 class Context:
-    """One request under way. `created_ids` maps creation ids to record ids (RFC 8620 §3.3, §5.3)."""
+    """One request under way. `created_ids` maps creation ids to record ids (RFC 8620 §3.3, §5.3).
+
+    `scratch` is for what a request's method calls keep from one piece of work to the next, each under a key of its own.
+    """
 
     services: Services
     user: str
     accounts: Mapping[str, Access]
     using: frozenset[str]
     created_ids: dict[str, str] = field(default_factory=dict)
+    scratch: dict[object, Any] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:

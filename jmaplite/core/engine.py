@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,38 @@ from jmaplite.store import StoreUnavailable, UnknownAccount
 
 logger = logging.getLogger(__name__)
 
+ANSWER_OCTETS = 64 * 1024 * 1024
+"""How much the responses to one request may come to altogether, where twice the largest upload is not more."""
+
+LARGE_OCTETS = 1_000_000
+"""Octets from which on Requests are parsed one after the other.
+
+Parsing holds the interpreter to its end: several at it together would keep everybody else waiting for all of them.
+"""
+
+_one_at_a_time = threading.Lock()
+
+_COPIED = 65536
+"""Octets below which a copy takes less time than a view."""
+
+_READS = frozenset({"echo", "get", "changes", "query", "queryChanges", "lookup", "parse"})
+"""Verbs of methods that change nothing: what they answer can be left out, since it can be asked for again."""
+
 _is_string_array = compile_kind("String[]")
 _is_id_map = compile_kind("Id[Id]")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One large Request at a time, while the garbage collector does not look through it again and again."""
+    with _one_at_a_time:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
 
 
 class Concurrency:
@@ -66,6 +97,42 @@ class Request:
     created_ids: dict[str, str] | None
 
 
+class Answer:
+    """The responses to one request, written out one by one, so that what they were made of can go.
+
+    Those that the calls refer to are kept for references as well. `octets` is what fits of what only reads.
+    """
+
+    def __init__(self, calls: list[tuple[str, dict[str, Any], str]], references: int, octets: int) -> None:
+        self.earlier = Responses(references)
+        self._referenced = _referenced(calls)
+        self._parts: list[bytes | memoryview] = []
+        self._left = octets
+
+    def add(self, name: str, arguments: dict[str, Any], call_id: str, *, optional: bool = False) -> None:
+        """Append a response; an `optional` one that does not fit is replaced by the error requestTooLarge."""
+        try:
+            # As deep as it stands in the Response, so that what is too deep there is so here.
+            octets = dumps([[(name, arguments, call_id)]])
+        except Exception as error:
+            self.add("error", _failure(f"the response {name}", error).to_json(), call_id)
+            return
+        if optional and len(octets) > self._left:
+            self.add("error", _TOO_LARGE.to_json(), call_id)
+            return
+        self._left -= len(octets)
+        self._parts.append(b",")
+        self._parts.append(octets[2:-2] if len(octets) < _COPIED else memoryview(octets)[2:-2])
+        if call_id in self._referenced:
+            self.earlier.add(name, arguments, call_id)
+
+    def document(self, created_ids: dict[str, str] | None, state: str) -> bytes:
+        """The Response document (RFC 8620 §3.4)."""
+        parts = [b'{"methodResponses":[', *self._parts[1:]]
+        parts += (b'],"createdIds":', dumps(created_ids)) if created_ids is not None else (b"]",)
+        return b"".join((*parts, b',"sessionState":', dumps(state), b"}"))
+
+
 class Engine:
     """Answers requests, whatever they come through; safe to use from any thread."""
 
@@ -78,6 +145,7 @@ class Engine:
         self._requests = Concurrency("maxConcurrentRequests", limits.max_concurrent_requests)
         self._uploads = Concurrency("maxConcurrentUpload", limits.max_concurrent_upload)
         self._resolved_octets = max(RESOLVED_OCTETS, limits.max_size_request)
+        self._answer_octets = max(ANSWER_OCTETS, 2 * limits.max_size_upload)
 
     def request_slot(self, user: str) -> AbstractContextManager[None]:
         """One of the API requests that a user may have under way. Raises RequestError limit when entered."""
@@ -101,17 +169,13 @@ class Engine:
         context = Context(
             self.services, principal.name, session.accounts, request.using, dict(request.created_ids or ())
         )
-        responses = Responses(self._resolved_octets)
+        answer = Answer(request.calls, self._resolved_octets, self._answer_octets)
         for name, arguments, call_id in request.calls:
             try:
-                self._call(context, responses, name, arguments, call_id)
+                self._call(context, answer, name, arguments, call_id)
             except Exception as error:
-                responses.add("error", self._error(error, name).to_json(), call_id)
-        response: dict[str, Any] = {"methodResponses": responses.items}
-        if request.created_ids is not None:
-            response["createdIds"] = context.created_ids
-        response["sessionState"] = session.state
-        return self._write(response)
+                answer.add("error", self._error(error, name).to_json(), call_id)
+        return answer.document(None if request.created_ids is None else context.created_ids, session.state)
 
     def _read(self, body: bytes) -> Request:
         """The Request object; the checks of RFC 8620 §3.6.1 in the order in which they can be made."""
@@ -123,7 +187,8 @@ class Engine:
                 limit="maxSizeRequest",
             )
         try:
-            value = loads(body)
+            with _alone() if len(body) >= LARGE_OCTETS else nullcontext():
+                value = loads(body)
         except NotJSON as error:
             raise RequestError("notJSON", f"The request did not parse as I-JSON: {error}.") from None
         request = _request(value)
@@ -141,17 +206,17 @@ class Engine:
             )
         return request
 
-    def _call(self, context: Context, responses: Responses, name: str, arguments: dict[str, Any], call_id: str) -> None:
+    def _call(self, context: Context, answer: Answer, name: str, arguments: dict[str, Any], call_id: str) -> None:
         """Run one method and add what it answers."""
         method = self.catalog.method(name)
         if method is None or method.capability not in context.using:
             raise MethodError("unknownMethod")
-        answer = method.handler(context, resolve(arguments, responses))
-        if isinstance(answer, list):
-            for named, response in answer:
-                responses.add(named, response, call_id)
+        found = method.handler(context, resolve(arguments, answer.earlier))
+        if isinstance(found, list):
+            for named, response in found:
+                answer.add(named, response, call_id)
         else:
-            responses.add(name, answer, call_id)
+            answer.add(name, found, call_id, optional=name.rpartition("/")[2] in _READS)
 
     def _error(self, error: Exception, name: str) -> MethodError:
         """The method-level error for whatever a method raised (RFC 8620 §3.6.2)."""
@@ -165,25 +230,30 @@ class Engine:
             return MethodError("accountNotFound")
         return _failure(f"the method {name}", error)
 
-    def _write(self, response: dict[str, Any]) -> bytes:
-        """The Response document; a response that is no JSON becomes a serverFail of its own."""
-        try:
-            return dumps(response)
-        except Exception:
-            items = response["methodResponses"]
-            for number, (name, arguments, call_id) in enumerate(items):
-                try:
-                    dumps([[[arguments]]])
-                except Exception as error:
-                    items[number] = ("error", _failure(f"the response {name}", error).to_json(), call_id)
-            return dumps(response)
-
 
 def _failure(where: str, error: Exception) -> MethodError:
     """A serverFail with a mark under which the traceback is in the log."""
     mark = secrets.token_hex(4)
     logger.error("serverFail %s in %s", mark, where, exc_info=error)
     return MethodError("serverFail", f"An unexpected error occurred, logged as {mark}.")
+
+
+_TOO_LARGE = MethodError(
+    "requestTooLarge",
+    "The response does not fit beside the others to this request; ask for less, or in a request of its own.",
+)
+
+
+def _referenced(calls: list[tuple[str, dict[str, Any], str]]) -> set[str]:
+    """The ids of calls that ResultReferences of others name."""
+    found: set[str] = set()
+    for _, arguments, _ in calls:
+        for name in arguments:
+            if name[:1] == "#":
+                reference = arguments[name]
+                if type(reference) is dict and type(result_of := reference.get("resultOf")) is str:
+                    found.add(result_of)
+    return found
 
 
 def _request(value: Any) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ VACATION_RESPONSE = "urn:ietf:params:jmap:vacationresponse"
 
 _ID = "singleton"
 _NUMBER = 1
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Singleton(DataType):
@@ -29,6 +31,10 @@ class Singleton(DataType):
     def parse_id(self, value: str) -> int | None:
         """The number of the one object, or None for any other Id."""
         return _NUMBER if value == _ID else None
+
+    def check(self, name: str, value: Any) -> bool:
+        """Whether a value is of a property's kind; a subject is one line."""
+        return super().check(name, value) and not (name == "subject" and value and _CONTROL.search(value))
 
 
 VACATION = Singleton(

@@ -22,7 +22,7 @@ from jmaplite.store.port import (
     Words,
     Writer,
 )
-from jmaplite.store.words import WordFinder
+from jmaplite.store.words import WordFinder, word_count
 
 __all__ = [
     "Account",
@@ -46,4 +46,5 @@ __all__ = [
     "WordFinder",
     "Words",
     "Writer",
+    "word_count",
 ]

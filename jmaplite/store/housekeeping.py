@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from jmaplite.store.port import StoreUnavailable
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,5 +56,7 @@ class Housekeeper:
                 job = self._jobs.popleft()
             try:
                 job()
+            except StoreUnavailable as error:
+                _log.warning("housekeeping of the store is put off: %s", error)
             except Exception:
                 _log.exception("housekeeping of the store failed")

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 
 from jmaplite.store.ddl import MIGRATIONS, Migration
+from jmaplite.store.disk import on_disk
 from jmaplite.store.feed import LocalFeed
 from jmaplite.store.housekeeping import Housekeeper
 from jmaplite.store.port import AccountInfo, Change, Feed, Schema, StoreError, UnknownAccount, Writer
@@ -56,7 +57,8 @@ class SQLiteStore:
         self._files = AccountFiles(templates, schema, migrations)
         self._system = System(path, create=create)
         self.epoch = self._system.epoch
-        templates.mkdir(mode=0o700, exist_ok=True)
+        with on_disk():
+            templates.mkdir(mode=0o700, exist_ok=True)
         self._housekeeper = Housekeeper()
         self._surroundings = Surroundings(
             self._files.texts, self._feed, self._housekeeper, self._files.check, self._opened
@@ -85,7 +87,10 @@ class SQLiteStore:
         return self._system.account_of(owner)
 
     def create_account(self, owner: str, fill: Callable[[Writer], None]) -> str:
-        """Make the account of a principal, or answer the id it has. If `fill` raises, nothing is made."""
+        """Make the account of a principal, or answer the id it has. If `fill` raises, nothing is made.
+
+        Raises StoreUnavailable.
+        """
         known = self._system.account_of(owner)
         if known is not None:
             return known

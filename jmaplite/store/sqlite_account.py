@@ -225,6 +225,8 @@ class SQLiteAccount:
             self._announce(now)
             self._watch_log()
         except (apsw.Error, StoreError) as error:
+            if _may_only_read(error):
+                self.park()  # what was opened while the disk could not be written stays so until it is closed
             failure = translated(error) if isinstance(error, apsw.Error) else error
             for task in tasks:
                 task.finish(error=type(failure)(*failure.args))
@@ -235,7 +237,11 @@ class SQLiteAccount:
         """Run and commit; answers the types' values afterwards."""
         session = self._writer
         if session is None:
-            session = self._writer = self._open(writes=True)
+            session = self._open(writes=True)
+            if session.connection.readonly("main"):
+                session.close()
+                raise apsw.ReadOnlyError("attempt to write a readonly database")
+            self._writer = session
             session.connection.set_wal_hook(self._note_log)
         try:
             session.execute("BEGIN IMMEDIATE")
@@ -272,6 +278,8 @@ class SQLiteAccount:
             if isinstance(failure, StoreError):
                 raise failure
             raise StoreUnavailable("the database had to undo the transaction") from failure
+        if failure is not None and _may_only_read(failure):
+            raise failure
         if failure is not None:
             ledger.put_back(mark)
             session.execute("ROLLBACK TO work" if grouped else "ROLLBACK")
@@ -305,3 +313,7 @@ class SQLiteAccount:
         if self._wal_pages >= self._checkpoint_at:
             self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
             self.surroundings.housekeeper.run(self.checkpoint)
+
+
+def _may_only_read(error: Exception) -> bool:
+    return isinstance(error, apsw.ReadOnlyError) or isinstance(error.__cause__, apsw.ReadOnlyError)

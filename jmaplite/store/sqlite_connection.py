@@ -89,22 +89,6 @@ def _settle(session: Session, writes: bool) -> None:
         session.rows(f"PRAGMA {pragma}")
 
 
-def create_file(path: Path, octets: bytes = b"") -> None:
-    """Make a file that only its owner may read. Raises FileExistsError."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-
-
-def sync(path: Path) -> None:
-    """Make a file or directory durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def translated(error: apsw.Error) -> StoreError:
     """What an SQLite error means to those who use a store."""
     if isinstance(error, _DAMAGED):

@@ -11,9 +11,10 @@ from pathlib import Path
 import apsw
 
 from jmaplite.store.ddl import APPLICATION, MIGRATIONS, Migration, create, digest, latest, upgrade
+from jmaplite.store.disk import create_file, on_disk, sync
 from jmaplite.store.port import Schema, StoreDamaged, Writer
 from jmaplite.store.sqlite_account import FILE
-from jmaplite.store.sqlite_connection import Session, connect, create_file, sync, translated
+from jmaplite.store.sqlite_connection import Session, connect, translated
 from jmaplite.store.sqlite_text import TextStatements, text_statements
 from jmaplite.store.sqlite_transaction import Ledger, SQLiteWriter
 
@@ -74,7 +75,10 @@ class AccountFiles:
         return ledger.values
 
     def check(self, path: Path, session: Session) -> None:
-        """See that a file has the schema in use, or upgrade it. Raises StoreDamaged if that cannot be."""
+        """See that a file has the schema in use, or upgrade it. Raises StoreDamaged if that cannot be.
+
+        Raises StoreUnavailable.
+        """
         version = _version(path, session)
         if version > latest(self._migrations):
             raise StoreDamaged(
@@ -82,7 +86,8 @@ class AccountFiles:
                 f"this program knows formats up to {latest(self._migrations)})"
             )
         if version < latest(self._migrations) or _schema(session) != self._digest:
-            self._upgrade(path)
+            with on_disk():
+                self._upgrade(path)
 
     def _upgrade(self, path: Path) -> None:
         session = connect(path, writes=True)

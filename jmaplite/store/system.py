@@ -11,9 +11,10 @@ from pathlib import Path
 
 import apsw
 
-from jmaplite.store.port import AccountInfo, Row, StoreDamaged
+from jmaplite.store.disk import create_file, on_disk, sync
+from jmaplite.store.port import AccountInfo, Row, StoreDamaged, StoreUnavailable
 from jmaplite.store.sqlite_account import FILE
-from jmaplite.store.sqlite_connection import Session, connect, create_file, sync, translated
+from jmaplite.store.sqlite_connection import Session, connect, translated
 from jmaplite.store.sqlite_files import identity
 
 FORMAT = 1
@@ -41,9 +42,12 @@ class System:
         self._lock = threading.RLock()
         self._owners: dict[str, str] = {}
         if create:
-            for directory in (path, self._directory):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _touch(path / _SYSTEM_FILE)
+            with on_disk():
+                for directory in (path, self._directory):
+                    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _touch(path / _SYSTEM_FILE)
+        elif not (path / _SYSTEM_FILE).exists():
+            raise StoreUnavailable("there is no store")
         try:
             self._session = connect(path / _SYSTEM_FILE, writes=True)
             self.epoch = self._begin(path)
@@ -70,9 +74,14 @@ class System:
         return known
 
     def has(self, account_id: str) -> bool:
-        """Whether an account is listed; its directory has its name afterwards."""
-        listed = bool(self._rows("SELECT 1 FROM account WHERE id = ?", account_id))
-        return listed and (self.directory(account_id).exists() or self._name(account_id))
+        """Whether an account is listed; its directory has its name afterwards. Raises StoreUnavailable."""
+        if not self._rows("SELECT 1 FROM account WHERE id = ?", account_id):
+            return False
+        with on_disk():
+            if self.directory(account_id).exists() or self._name(account_id):
+                return True
+            self._directory.stat()
+        return False
 
     def add(self, owner: str, new_id: Callable[[], str], make: Callable[[Path, str], None]) -> tuple[str, bool]:
         """The id of a principal's account, and whether `make` was called to make it in a directory."""
@@ -88,9 +97,10 @@ class System:
                 sync(self._directory)
                 self._session.execute("INSERT INTO account (id, owner) VALUES (?, ?)", (account_id, owner))
             except BaseException:
-                shutil.rmtree(provisional)
+                shutil.rmtree(provisional, ignore_errors=True)  # what is left is swept when the store is opened
                 raise
-        self._name(account_id)
+        with on_disk():
+            self._name(account_id)
         self._owners[owner] = account_id
         return account_id, True
 
@@ -115,7 +125,8 @@ class System:
                 raise StoreDamaged(f"{_SYSTEM_FILE} was written by a newer version of this program ({version})")
             if version < FORMAT:
                 self._make()
-            self._reconcile()
+            with on_disk():
+                self._reconcile()
             return str(self._session.rows("SELECT epoch FROM store")[0][0])
         except BaseException as error:
             self._session.close()
@@ -192,7 +203,7 @@ class System:
     def _transaction(self) -> Iterator[Session]:
         """The list is ours alone, in this process and in others."""
         try:
-            with self._lock:
+            with self._lock, on_disk():
                 self._session.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._session

@@ -55,6 +55,11 @@ def folded(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def word_count(text: str) -> int:
+    """How many words a text index makes of a text."""
+    return sum(1 for _ in _TOKEN.finditer(_plain(text)))
+
+
 class _Folding(dict[int, str]):
     """What each character comes to in an index, worked out when it is first met: a space if it parts words."""
 

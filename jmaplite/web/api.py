@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 
 from quart import Response
 
@@ -10,8 +11,8 @@ from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
 from jmaplite.directory import Principal
 from jmaplite.web.address import base_url
-from jmaplite.web.auth import Authentication
-from jmaplite.web.body import BodyTooLarge, JMAPRequest, current
+from jmaplite.web.auth import LOGGED, Authentication
+from jmaplite.web.body import BodyTooLarge, JMAPRequest, current, refuse_encoded
 from jmaplite.web.compression import JSONAnswers, compressed
 from jmaplite.web.threads import Threads
 
@@ -41,11 +42,15 @@ class API:
         request = current()
         principal = await self._authentication.principal(request)
         self._check_type(request.headers.get("Content-Type", ""))
+        refuse_encoded(request)
         base = base_url(request)
-        with self._engine.request_slot(principal.name):
+        with ExitStack() as slot:
+            slot.enter_context(self._engine.request_slot(principal.name))
             body = await self._body(request)
             gzip = self._answers.accepts_gzip(request)
             document = await self._threads.run(self._answer, principal, base, body, gzip)
+            # An answer that nobody takes is a request under way still: it takes as much memory.
+            request.held.enter_context(slot.pop_all())
         return self._answers.response(document, 200, "no-store")
 
     def _check_type(self, content_type: str) -> None:
@@ -55,7 +60,7 @@ class API:
             return
         if not self._lenient_content_type:
             raise RequestError("notJSON", "The request's Content-Type is not application/json.")
-        logger.info("lenient-content-type: took a request of type %r", content_type)
+        logger.info("lenient-content-type: took a request of type %r", content_type[:LOGGED])
 
     async def _body(self, request: JMAPRequest) -> bytes:
         """The request's octets.

@@ -22,6 +22,10 @@ MAX_WAITING = 64
 """Log-ins that may wait for others to be verified; more are told to come again."""
 
 
+LOGGED = 100
+"""Characters of what a client calls itself, or something, that the log takes."""
+
+
 class Verifier(Protocol):
     """Tells whom an Authorization header belongs to; `cached` at once, `verify` slowly but surely."""
 
@@ -64,7 +68,7 @@ class Authentication:
             self._waiting -= 1
         if principal is None:
             name = request.authorization.username if request.authorization else None
-            logger.warning("a log-in failed: user %r from %s", name, peer(request))
+            logger.warning("a log-in failed: user %r from %s", name and name[:LOGGED], peer(request))
             raise _refusal("These credentials are not valid.", invalid_token=_is_bearer(authorization))
         return principal
 

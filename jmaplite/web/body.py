@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import ExitStack
 from typing import Any
 
 from hypercorn.typing import ASGIReceiveCallable
@@ -121,10 +122,17 @@ class Body:
 
 
 class JMAPRequest(Request):
-    """A request whose body is pulled."""
+    """A request whose body is pulled. `held` is kept until its answer was taken, or its connection has gone."""
 
     body_class = Body  # type: ignore[assignment]
     body: Body  # type: ignore[assignment]
+    held: ExitStack
+
+
+def refuse_encoded(request: Request) -> None:
+    """Raise Problem for octets that would have to be unpacked first (RFC 9110 §15.5.16)."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+        raise Problem(415, "Requests are taken as they are, not compressed.", [("Accept-Encoding", "identity")])
 
 
 def current() -> JMAPRequest:

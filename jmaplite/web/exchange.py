@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
@@ -42,9 +43,14 @@ class Exchange(ASGIHTTPConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer the request."""
         request = self._create_request_from_scope(send)
+        request.body.receive = receive
+        request.body.patience = self.app.settings.timeouts.body
+        with ExitStack() as request.held:
+            await self._answer(request, receive, send)
+
+    async def _answer(self, request: JMAPRequest, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer a request, until the whole answer was taken or the client has gone."""
         body = request.body
-        body.receive = receive
-        body.patience = self.app.settings.timeouts.body
         response = await self._response(request)
         if not body.complete:
             await body.settle()

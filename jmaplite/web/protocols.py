@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from contextlib import suppress
 
 import h2.events
+import h2.exceptions
 import h11
 import orjson
 from hypercorn.config import Config
@@ -65,7 +68,8 @@ class HTTP1(H11Protocol):
 class HTTP2(H2Protocol):
     """Hypercorn's HTTP/2, which waits for no peer that has gone or takes nothing.
 
-    It does not mind octets for a request that was refused while it came either.
+    It does not mind octets for a request that was refused while it came either, nor a request that HTTPStream and
+    WSStream would fail on.
     """
 
     config: HypercornConfig
@@ -90,9 +94,29 @@ class HTTP2(H2Protocol):
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:
-            if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+            if isinstance(event, h2.events.RequestReceived) and not _is_served(event.headers or []):
+                await self._refuse(event)
+            elif isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
                 # The connection has room for others again; the stream has none, so that the peer stops.
                 self.connection.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
                 await self._flush()
             else:
                 await super()._handle_events([event])
+
+    async def _refuse(self, request: h2.events.RequestReceived) -> None:
+        """Answer a request that no stream is made for; the others of its connection go on (RFC 9113 §8.1.1)."""
+        number = request.stream_id
+        head = [(b":status", b"400"), *self.config.headers.merged([(b"content-length", b"0")])]
+        # What came with it may have ended the stream already.
+        with suppress(h2.exceptions.ProtocolError):
+            self.connection.send_headers(number, head + self.config.response_headers("h2"), end_stream=True)
+            if request.stream_ended is None:
+                self.connection.reset_stream(number)
+        await self._flush()
+
+
+def _is_served(head: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a stream can be made of a request: a method but CONNECT, and a path in ASCII."""
+    fields = dict(head)
+    method, path = fields.get(b":method", b""), fields.get(b":path", b"")
+    return method.isascii() and method.upper() not in (b"", b"CONNECT") and path.isascii() and bool(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from quart import Request, Response
+from quart import Response
 
 from jmaplite.blobs import BlobTooLarge, Staged, Upload
 from jmaplite.core import blobid, uploads
@@ -15,7 +15,7 @@ from jmaplite.core.json import dumps
 from jmaplite.directory import Principal
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
-from jmaplite.web.body import Body, current
+from jmaplite.web.body import Body, current, refuse_encoded
 from jmaplite.web.compression import JSONAnswers
 from jmaplite.web.disposition import media_type
 from jmaplite.web.problems import Problem
@@ -41,7 +41,7 @@ class Uploads:
         """
         request = current()
         principal = await self._authentication.principal(request)
-        _refuse_encoded(request)
+        refuse_encoded(request)
         body = request.body
         limit = self._engine.services.limits.max_size_upload
         if body.expected is not None and body.expected > limit:
@@ -114,12 +114,6 @@ async def _gathered(body: Body) -> AsyncGenerator[bytes, None]:
             pieces.clear()
             size = 0
     yield b"".join(pieces)
-
-
-def _refuse_encoded(request: Request) -> None:
-    """Raise Problem for octets that would have to be unpacked first (RFC 9110 §15.5.16)."""
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
-        raise Problem(415, "Uploads are taken as they are, not compressed.", [("Accept-Encoding", "identity")])
 
 
 def _too_large(limit: int) -> RequestError:

@@ -138,6 +138,29 @@ def test_a_source_is_exactly_one_of_text_base64_and_a_blob(alice: BlobClient, wr
         ({"data": "text"}, ["data"]),
         ({"data": ["text"]}, ["data"]),
         ({"data": [], "type": 1}, ["type"]),
+        *(
+            ({"data": [], "type": wrong}, ["type"])
+            for wrong in (
+                "",
+                "text",
+                "text/",
+                "/plain",
+                "a\r\nb",
+                "text/plain\n",
+                "text/plain\r\nX: y",
+                "text/pl ain",
+                "a/b\0",
+                "text/plain; a=\n",
+                "text/plain;é",
+                "é/b",
+                "a/b/c",
+                " text/plain",
+                "-a/b",
+                "a" * 128 + "/b",
+                "a/" + "b" * 128,
+                "a/b;" + "c" * 256,
+            )
+        ),
         ({"data": [], "name": "x", "size": 0}, ["name", "size"]),
     ],
 )
@@ -162,6 +185,8 @@ def test_text_that_is_no_unicode_never_gets_into_a_request(alice: BlobClient) ->
 def test_the_type_is_told_as_it_was_given(alice: BlobClient) -> None:
     assert alice.put_together(b"x", type="image/png")["type"] == "image/png"
     assert alice.put_together(b"x", type=None)["type"] == "application/octet-stream"
+    for name in ("a" * 127 + "/" + "b" * 127, "application/vnd.x+json", "text/plain; charset=utf-8", "x-1/a!#$&-^_.+"):
+        assert alice.put_together(b"x", type=name)["type"] == name
 
 
 def test_the_same_octets_have_the_same_id_however_they_came(alice: BlobClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -131,6 +132,33 @@ class TestFiles:
         with pytest.raises(StoreUnavailable, match="No space"):
             place.blobs.stage(place.account.id, octets(LARGE))
         assert files(directory) == []
+
+    @pytest.mark.parametrize("call", ["mkdir", "rename", "unlink"])
+    def test_a_disk_that_cannot_be_written_makes_the_store_unavailable(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        digest = place.put(octets(LARGE))
+        with monkeypatch.context() as patch:
+            for name in {call, "utime"}:
+                patch.setattr(os, name, refused)
+            with pytest.raises(StoreUnavailable):
+                place.blobs.stage(place.account.id, octets(LARGE + 1))
+        assert place.read(digest) == octets(LARGE)
+
+    def test_a_store_that_was_moved_away_is_unavailable(self, place: Place, tmp_path: Path) -> None:
+        digest = place.put(octets(LARGE))
+        upload = place.blobs.upload(place.account.id, LARGE)
+        with place.account.read() as tx:
+            (tmp_path / "accounts").rename(tmp_path / "elsewhere")
+            with pytest.raises(StoreUnavailable):
+                place.blobs.read(tx, digest)
+        with pytest.raises(StoreUnavailable):
+            upload.write(octets(LARGE))
+        (tmp_path / "elsewhere").rename(tmp_path / "accounts")
+        assert place.read(digest) == octets(LARGE)
 
     def test_what_a_killed_process_was_uploading_is_swept_when_blobs_are_opened(
         self, place: Place, directory: Path, tmp_path: Path

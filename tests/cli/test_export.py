@@ -212,7 +212,10 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_part_of_a_new_one(
 
     monkeypatch.setattr(os, "fsync", full)
     result = site.run("export", "mbox", "--account", "ann", "--mailbox", "Inbox", "--force", tmp_path / "out")
-    assert (result.exit_code, result.stderr) == (1, "Error: [Errno 28] No space left on device\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: {tmp_path}/out cannot be written: No space left on device\n",
+    )
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("out")) == ["out"]
     assert (tmp_path / "out").read_bytes() == b"old"
 
@@ -235,3 +238,25 @@ def test_a_real_archive_comes_back_the_same_from_an_mbox_and_from_a_maildir(tmp_
         assert site.mail(target) == expected
     result = site.run("verify")
     assert (result.exit_code, result.output) == (0, "OK: 3 accounts\n")
+
+
+def test_a_maildir_that_cannot_be_written_is_told_with_its_file(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = site.run("export", "maildir", "--account", "ann", "--mailbox", "Inbox", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {tmp_path}/out/tmp/")
+    assert result.stderr.endswith(" cannot be written: No space left on device\n")
+
+
+def test_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
+    site = Site.make(tmp_path)
+    result = site.run("export", "mbox", "--account", "ann", tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{tmp_path}/data" in result.stderr
+    assert "there is no store" in result.stderr
+    assert not (tmp_path / "data").exists()

@@ -453,6 +453,55 @@ def test_a_mailbox_that_another_import_makes_at_the_same_time_is_shared(
     assert site.mail().keys() == {message(1), message(2)}
 
 
+# What is no message, and names that are no text
+
+
+@pytest.mark.parametrize("kind", ["mbox", "eml", "maildir"])
+def test_a_pipe_beneath_a_directory_is_named_and_left_out(site: Site, tmp_path: Path, kind: str) -> None:
+    top = tmp_path / "top"
+    (top / "cur").mkdir(parents=True)
+    pipe = top / {"mbox": "pipe.mbox", "eml": "pipe.eml", "maildir": "dovecot-keywords"}[kind]
+    os.mkfifo(pipe)
+    good = top / {"mbox": "good.mbox", "eml": "good.eml", "maildir": "cur/1.good:2,"}[kind]
+    good.write_bytes(separated(message(1)) if kind == "mbox" else message(1))
+    result = site.run("import", kind, "--account", "ann", top)
+    assert (result.exit_code, result.stderr) == (1, f"{pipe}: it is neither a file nor a directory\n")
+    assert result.stdout.startswith("1 imported, 0 already there, 1 failed; ")
+
+
+def test_a_pipe_is_no_eml_file(site: Site, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    result = site.run("import", "eml", "--account", "ann", tmp_path / "pipe")
+    assert (result.exit_code, result.stderr) == (1, f"{tmp_path}/pipe: it is neither a file nor a directory\n")
+
+
+@pytest.mark.parametrize("kind", ["mbox", "eml"])
+def test_a_device_is_named_and_left_out(site: Site, kind: str) -> None:
+    result = site.run("import", kind, "--account", "ann", "/dev/zero")
+    assert (result.exit_code, result.stderr) == (1, "/dev/zero: it is neither a file nor a directory\n")
+
+
+def test_an_empty_message_is_named_and_left_out(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "a.eml").touch()
+    result = site.run("import", "eml", "--account", "ann", tmp_path / "a.eml")
+    assert (result.exit_code, result.stderr) == (1, f"{tmp_path}/a.eml: it is empty, and a message is not\n")
+    assert result.stdout.startswith("0 imported, 0 already there, 1 failed; ")
+    assert site.mail() == {}
+
+
+def test_names_cannot_steer_a_terminal_or_end_a_line(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J\n\u202eb.eml").touch()
+    result = site.run("import", "eml", "--account", "ann", tmp_path)
+    assert result.stderr == f"{tmp_path}/a\\x1b[2J\\n\\u202eb.eml: it is empty, and a message is not\n"
+
+
+def test_an_import_of_nothing_says_so(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "m" / "cur").mkdir(parents=True)
+    result = site.run("import", "maildir", "--account", "ann", tmp_path / "m")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("0 imported, 0 already there, 0 failed; ")
+
+
 # Interruption, and a server beside it
 
 

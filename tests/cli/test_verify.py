@@ -80,3 +80,11 @@ def test_a_wrong_name_is_told_with_a_suggestion(site: Site) -> None:
         1,
         "Error: there is no account, principal or address “anne” (did you mean “ann”?)\n",
     )
+
+
+def test_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
+    result = Site.make(tmp_path).run("verify")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{tmp_path}/data" in result.stderr
+    assert "there is no store" in result.stderr
+    assert not (tmp_path / "data").exists()

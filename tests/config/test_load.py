@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from jmaplite.config import UNLIMITED, Address, Config, load, parse
 from jmaplite.config.kinds import RATE, Rate
@@ -172,7 +173,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("form", ["tls.pem", "file://tls.pem", "%{file:tls.pem}%", "file://%{env:HERE}%/tls.pem"])
 def test_a_certificate_is_named_by_its_file_in_three_ways(form: str, tmp_path: Path) -> None:
-    (tmp_path / "tls.pem").touch()
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "tls.pem")
     text = f"""
 server.listener.jmap.tls = {{ implicit = true, certificate = "main" }}
 [certificate."main"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from jmaplite.config import ConfigError, parse
 
@@ -207,6 +208,37 @@ def test_a_listener_that_cannot_be_is_a_mistake(line: str, message: str) -> None
     at = 7 + line.count("\n") + 1
     [only] = mistakes(f"{GOOD}[server.listener.x]\n{line}\n")
     assert only.startswith(f"c.toml:{at}: server.listener.x.{message}")
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "line", "name", "message"),
+    [
+        ("other.pem", "key.pem", 9, "private-key", "key.pem' holds the key of another certificate than '{}/other.pem'"),
+        ("cert.pem", "cert.pem", 9, "private-key", "cert.pem' holds no private key, or one with a password"),
+        ("key.pem", "key.pem", 8, "cert", "key.pem' holds no certificate"),
+        ("cert.pem", "folder", 9, "private-key", "folder' cannot be used: Is a directory"),
+    ],
+)
+def test_a_certificate_needs_its_own_key(
+    cert: str, key: str, line: int, name: str, message: str, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    made = authority.issue_cert("localhost")
+    made.private_key_pem.write_to_path(tmp_path / "key.pem")
+    made.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.issue_cert("localhost").cert_chain_pems[0].write_to_path(tmp_path / "other.pem")
+    (tmp_path / "folder").mkdir()
+    [only] = mistakes(f'{GOOD}[certificate.x]\ncert = "{cert}"\nprivate-key = "{key}"\n', tmp_path / "c.toml")
+    wanted = f"{tmp_path}/c.toml:{line}: certificate.x.{name}: '{tmp_path}/{message.format(tmp_path)}"
+    assert only == wanted
+
+
+@pytest.mark.parametrize("setting", ['store.path = "file"\n', 'store.path = "file/beneath"\n', ""])
+def test_the_store_is_no_file(setting: str, tmp_path: Path) -> None:
+    name = "file" if setting else "data"
+    (tmp_path / name).touch()
+    [only] = mistakes(setting + GOOD, tmp_path / "c.toml")
+    assert only == f"{tmp_path}/c.toml:1: store.path: '{tmp_path}/{name}' is there already and is no directory"
 
 
 def test_a_certificate_that_is_not_used_is_a_mistake(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
 import threading
+import uuid
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jmaplite.core import engine as engine_module
 from jmaplite.core.catalog import CORE, Capability, Catalog
 from jmaplite.core.context import Arguments, Context, Method, Response
-from jmaplite.core.engine import Engine
+from jmaplite.core.engine import ANSWER_OCTETS, LARGE_OCTETS, Engine
 from jmaplite.core.errors import MethodError, RequestError, SetError, invalid_arguments
 from jmaplite.core.json import Fragment
 from jmaplite.directory import DirectoryUnavailable, Principal
@@ -503,6 +507,64 @@ def test_a_small_limit_on_requests_does_not_limit_references() -> None:
     assert call(server, ["Foo/query", {}, "0"], ["Core/echo", {"#ids": reference}, "1"])[1][1]["ids"] == ["m1"] * 500
 
 
+# How much one request is answered
+
+
+def much(context: Context, arguments: Arguments) -> Response:
+    return {"list": [Fragment(b'"' + b"x" * 1_000_000 + b'"')] * arguments.get("times", 16)}
+
+
+def test_the_answers_to_one_request_are_bounded_altogether() -> None:
+    server = limited({"max_size_upload": 1000}, Foo_get=much, Foo_query=lambda context, arguments: {"ids": ["f1"]})
+    calls = [["Foo/get", {}, str(n)] for n in range(6)]
+    body = json.dumps(request(*calls, ["Foo/query", {}, "6"], using=[TEST_URN])).encode()
+    document = server.process(ANN, URL, body)
+    assert len(document) < ANSWER_OCTETS + 1000
+    answer = json.loads(document)["methodResponses"]
+    assert [response[0] for response in answer] == ["Foo/get"] * 4 + ["error"] * 2 + ["Foo/query"]
+    assert [response[2] for response in answer] == [str(n) for n in range(7)]
+    assert answer[4][1]["type"] == "requestTooLarge"
+    assert answer[4][1]["description"]
+
+
+def test_two_of_the_largest_uploads_may_be_answered() -> None:
+    server = limited({"max_size_upload": 35_000_000}, Foo_get=much)
+    answer = call(server, ["Foo/get", {"times": 69}, "0"], ["Foo/get", {"times": 2}, "1"])
+    assert [response[0] for response in answer] == ["Foo/get", "error"]
+
+
+@pytest.mark.parametrize("verb", ["set", "copy", "import", "upload", "anythingElse"])
+def test_what_a_method_has_done_is_answered_whatever_else_is_answered(verb: str) -> None:
+    def change(context: Context, arguments: Arguments) -> Response:
+        return {"created": {"k": "x" * 3_000_000}}
+
+    server = limited({"max_size_upload": 1000}, None, Foo_get=much, **{f"Foo_{verb}": change})
+    calls = [["Foo/get", {"times": 66}, "0"], [f"Foo/{verb}", {}, "1"], ["Foo/get", {"times": 1}, "2"]]
+    assert [response[0] for response in call(server, *calls)] == ["Foo/get", f"Foo/{verb}", "error"]
+
+
+def test_what_was_left_out_of_the_answer_is_no_earlier_result() -> None:
+    server = limited({"max_size_upload": 1000}, Foo_get=much)
+    reference = {"resultOf": "0", "name": "Foo/get", "path": "/list/0"}
+    answer = call(server, ["Foo/get", {"times": 68}, "0"], ["Core/echo", {"#a": reference}, "1"])
+    assert answer[0][1]["type"] == "requestTooLarge"
+    assert answer[1][1]["type"] == "invalidResultReference"
+
+
+def test_a_response_that_nothing_refers_to_is_let_go_of_once_it_is_written_out() -> None:
+    watched: list[weakref.ref[uuid.UUID]] = []
+    alive: list[bool] = []
+
+    def handler(context: Context, arguments: Arguments) -> Response:
+        alive[:] = [one() is not None for one in watched]
+        item = uuid.UUID(int=5)
+        watched.append(weakref.ref(item))
+        return {"list": [item]}
+
+    call(engine(Foo_get=handler), ["Foo/get", {}, "0"], ["Foo/get", {}, "1"])
+    assert alive == [False]
+
+
 # Concurrency (§3.10, the limits of §2)
 
 
@@ -564,6 +626,26 @@ def test_requests_of_several_threads_do_not_wait_for_each_other() -> None:
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(run, range(3)))
     assert [answer["createdIds"]["k"] for answer in answers] == ["f0", "f1", "f2"]
+
+
+def test_large_requests_are_parsed_one_after_the_other_and_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone: list[tuple[int, bool, bool]] = []
+
+    def noted(octets: bytes) -> Any:
+        alone.append((len(octets), engine_module._one_at_a_time.locked(), gc.isenabled()))
+        return json.loads(octets)
+
+    monkeypatch.setattr(engine_module, "loads", noted)
+    for size in (LARGE_OCTETS - 1, LARGE_OCTETS):
+        process(engine(), json.dumps(request()).encode().ljust(size))
+    assert alone == [(LARGE_OCTETS - 1, False, True), (LARGE_OCTETS, True, False)]
+    assert gc.isenabled()
+
+
+def test_a_large_request_that_is_no_json_keeps_no_other_waiting() -> None:
+    for _ in range(2):
+        assert error_of(engine(), b"{" * LARGE_OCTETS)["type"] == "notJSON"
+        assert gc.isenabled()
 
 
 json_values = st.recursive(

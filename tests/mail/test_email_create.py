@@ -519,6 +519,33 @@ def test_a_message_beyond_the_limits_is_too_large(server: Server) -> None:
     created(alice, attachments=[{"blobId": small}] * 2)
 
 
+def test_one_request_makes_messages_of_four_times_the_largest_size(server: Server) -> None:
+    server.settings = MailSettings(max_size_email=5000)
+    server.close()
+    server.__post_init__()
+    alice = server.client()
+    drafts = {alice.mailbox("drafts"): True}
+    records = {f"k{number}": {"mailboxIds": drafts, **text_draft("x" * 4000)} for number in range(6)}
+    calls = [["Email/set", {"accountId": alice.account, "create": records}, name] for name in "ab"]
+    first, second = (response[1] for response in alice.request(*calls)["methodResponses"])
+    assert first["created"].keys() == {"k0", "k1", "k2", "k3", "k4"}
+    assert {name: error["type"] for name, error in first["notCreated"].items()} == {"k5": "rateLimit"}
+    assert {error["type"] for error in second["notCreated"].values()} == {"rateLimit"}
+    created(alice, **text_draft("x" * 4000))
+    assert alice.faults() == []
+
+
+def test_messages_that_turn_out_too_large_count_as_made(server: Server) -> None:
+    server.settings = MailSettings(max_size_email=5000)
+    server.close()
+    server.__post_init__()
+    alice = server.client()
+    drafts = {alice.mailbox("drafts"): True}
+    records = {f"k{number}": {"mailboxIds": drafts, **text_draft("x\n" * 5000)} for number in range(3)}
+    errors = alice.call("Email/set", create=records)["notCreated"]
+    assert [errors[name]["type"] for name in records] == ["tooLarge", "tooLarge", "rateLimit"]
+
+
 def test_bcc_is_kept_in_the_draft(alice: Client) -> None:
     told = created(alice, bcc=[{"email": "secret@example.org"}])
     assert b"Bcc: secret@example.org\r\n" in octets_of(alice, told["blobId"])

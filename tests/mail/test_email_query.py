@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jmaplite.core.limits import Limits
+from jmaplite.datatypes.mail import header_fields
 from tests.mail.jmap import Client, Server, message
 
 NEWEST_FIRST = [{"property": "receivedAt", "isAscending": False}]
@@ -337,10 +338,30 @@ def test_text_search(alice: Client, mail: dict[str, str], wanted: dict[str, Any]
     assert {name for name, record_id in mail.items() if record_id in found} == set(expected.split())
 
 
-@pytest.mark.parametrize("text", ["'\\' " * 20_000, '"\\" ' * 20_000, "'a'b " * 20_000, "'" * 100_000 + "a"])
+@pytest.mark.parametrize("text", ["'\\' " * 20_000, '"\\" ' * 20_000, "'" * 100_000 + "a"])
 def test_a_search_with_many_quotes_ends(alice: Client, text: str) -> None:
     add(alice)
     assert ids(alice, {"text": text}) == []
+
+
+@pytest.mark.parametrize("name", ["text", "from", "to", "cc", "bcc", "subject", "body"])
+@pytest.mark.parametrize(
+    "pattern", ["{}", '"{}"', "'{}' x", "x {}"], ids=["words", "phrase", "single quotes", "words behind"]
+)
+def test_a_search_string_has_at_most_64_words(alice: Client, name: str, pattern: str) -> None:
+    more = pattern.count("x")
+    assert ids(alice, {name: pattern.format("the " * (64 - more))}) == []
+    for words in ("the " * (65 - more), "a.b " * 40, "漢字" * 40, "the " * 100_000):
+        assert alice.error("Email/query", filter={name: pattern.format(words)}) == "unsupportedFilter"
+
+
+def test_all_search_strings_of_a_filter_have_at_most_512_words(alice: Client) -> None:
+    found = add(alice, body="the end")
+    phrases: list[Any] = [{"body": '"' + "the " * 8 + '"'} for _ in range(63)]
+    full = {"operator": "OR", "conditions": [*phrases, {"operator": "AND", "conditions": [{"body": "the " * 8}]}]}
+    assert ids(alice, full) == [found]
+    more = {"operator": "OR", "conditions": [full, {"operator": "NOT", "conditions": [{"subject": "one"}]}]}
+    assert alice.error("Email/query", filter=more) == "unsupportedFilter"
 
 
 @pytest.mark.parametrize(
@@ -359,6 +380,43 @@ def test_header_condition(alice: Client, wanted: list[str], expected: str) -> No
     }
     found = ids(alice, {"header": wanted})
     assert {name for name, record_id in made.items() if record_id in found} == set(expected.split())
+
+
+def headers(*texts: str) -> dict[str, Any]:
+    return {"operator": "OR", "conditions": [{"header": ["List-Id", text]} for text in texts]}
+
+
+def test_text_to_find_in_a_header_field_is_short(alice: Client) -> None:
+    found = add(alice, more="List-Id: " + "\r\n ".join(["x" * 500] * 2))
+    assert ids(alice, {"header": ["List-Id", "x" * 500 + " " + "x" * 499]}) == [found]
+    assert alice.error("Email/query", filter={"header": ["List-Id", "x" * 1001]}) == "unsupportedFilter"
+
+
+def test_a_filter_looks_into_headers_at_most_16_times(alice: Client) -> None:
+    found = add(alice, more="List-Id: n15.example.com")
+    assert ids(alice, headers(*(f"n{number}." for number in range(16)))) == [found]
+    assert alice.error("Email/query", filter=headers(*map(str, range(17)))) == "unsupportedFilter"
+    names = {"operator": "OR", "conditions": [{"header": ["List-Id"]}] * 100}
+    assert ids(alice, names) == [found]
+
+
+@pytest.mark.parametrize("most_kept", [0, 300, 1 << 20])
+def test_a_header_is_read_once_for_a_whole_request_unless_headers_are_large(
+    alice: Client, monkeypatch: pytest.MonkeyPatch, most_kept: int
+) -> None:
+    monkeypatch.setattr(header_fields, "_MOST_KEPT", most_kept)
+    one, two = add(alice, more="List-Id: One\r\nList-Id: other"), add(alice, more="List-Id: Two")
+    reads: list[bytes] = []
+    read = alice.server.blobs.read
+
+    def counted(tx: Any, digest: bytes, *where: Any) -> bytes:
+        reads.append(digest)
+        return read(tx, digest, *where)
+
+    monkeypatch.setattr(alice.server.blobs, "read", counted)
+    assert set(ids(alice, headers("one", "TWO", "three"))) == {one, two}
+    assert len(reads) == {0: 6, 300: 4, 1 << 20: 2}[most_kept]
+    assert ids(alice, headers("OTHER")) == [one]
 
 
 # Operators

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jmaplite.core.limits import Limits
-from jmaplite.datatypes.mail import MailSettings
+from jmaplite.datatypes.mail import MAIL, MailSettings
 from tests.mail.jmap import Client, Server, message
 
 
@@ -127,6 +127,19 @@ def test_keywords_are_bounded(tmp_path: Any) -> None:
 
 
 # Mailboxes
+
+
+def test_an_email_is_in_at_most_100_mailboxes(alice: Client, email: str) -> None:
+    assert alice.session["accounts"][alice.account]["accountCapabilities"][MAIL]["maxMailboxesPerEmail"] == 100
+    made = alice.call("Mailbox/set", create={f"k{number}": {"name": f"n{number}"} for number in range(101)})["created"]
+    boxes = [box["id"] for box in made.values()]
+    assert failure(alice, email, {"mailboxIds": dict.fromkeys(boxes, True)})["type"] == "tooManyMailboxes"
+    update(alice, email, mailboxIds=dict.fromkeys(boxes[:100], True))
+    assert failure(alice, email, {f"mailboxIds/{boxes[100]}": True})["type"] == "tooManyMailboxes"
+    import_ = {"blobId": alice.upload(message()), "mailboxIds": dict.fromkeys(boxes, True)}
+    assert alice.call("Email/import", emails={"k": import_})["notCreated"]["k"]["type"] == "tooManyMailboxes"
+    create = alice.call("Email/set", create={"k": {"mailboxIds": dict.fromkeys(boxes, True)}})
+    assert create["notCreated"]["k"]["type"] == "tooManyMailboxes"
 
 
 def boxes(client: Client, record_id: str) -> set[str]:

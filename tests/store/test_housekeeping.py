@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from jmaplite.store import StoreUnavailable
 from jmaplite.store.housekeeping import Housekeeper
 from tests.store.contract import PATIENCE
 from tests.store.test_group import until
@@ -63,6 +64,16 @@ def test_a_job_that_raises_is_logged_and_the_next_is_done(caplog: pytest.LogCapt
     keeper.settle()
     assert done == [1]
     assert "broken" in caplog.text
+
+
+def test_a_store_that_cannot_serve_now_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise StoreUnavailable("locked")
+
+    keeper = Housekeeper()
+    keeper.run(fail)
+    keeper.settle()
+    assert [(record.exc_info, "locked" in record.message) for record in caplog.records] == [(None, True)]
 
 
 def test_closing_drops_what_waits_and_takes_no_more() -> None:

@@ -154,6 +154,33 @@ class TestFailingDisk:
         with account.read() as tx:
             assert notes(tx) == []
 
+    def test_an_account_can_be_written_again_after_it_could_only_be_read(
+        self, account: SQLiteAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account.write(lambda tx: add_note(tx, "before"))
+        account.park()
+        with monkeypatch.context() as patch:
+            patch.setattr(apsw, "SQLITE_OPEN_READWRITE", apsw.SQLITE_OPEN_READONLY)
+            with account.read() as tx:
+                assert notes(tx) == ["before"]
+            with pytest.raises(StoreUnavailable, match="readonly"):
+                account.write(lambda tx: add_note(tx, "meanwhile"))
+        assert account._idle == []
+        account.write(lambda tx: add_note(tx, "after"))
+        with account.read() as tx:
+            assert notes(tx) == ["before", "after"]
+
+    def test_a_write_that_finds_its_file_readonly_lets_go_of_it(self, account: SQLiteAccount) -> None:
+        def refused(tx: Writer) -> None:
+            raise StoreUnavailable("readonly") from apsw.ReadOnlyError("readonly")
+
+        with account.read() as tx:
+            notes(tx)
+        with pytest.raises(StoreUnavailable, match="readonly"):
+            account.write(refused)
+        assert (account._idle, account._writer) == ([], None)
+        account.write(lambda tx: add_note(tx, "after"))
+
     def test_a_file_locked_by_somebody_else_makes_the_store_unavailable(
         self, store: SQLiteStore, account: SQLiteAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import stat
 import subprocess
@@ -58,6 +60,33 @@ class TestDirectory:
         assert list((tmp_path / "accounts").iterdir()) == []
         store.close()
 
+    @pytest.mark.parametrize("call", ["open", "mkdir", "fsync", "rename"])
+    def test_a_full_disk_makes_no_account_until_there_is_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        store = SQLiteStore(tmp_path, SCHEMA)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, full)
+            with pytest.raises(StoreUnavailable, match="No space"):
+                store.create_account("ann", noting("first"))
+        account_id = store.create_account("ann", noting("first"))
+        assert bodies(store, account_id) == ["first"]
+        assert store.verify(account_id) == []
+        store.close()
+
+    def test_a_directory_that_is_gone_for_a_while_is_no_unknown_account(self, tmp_path: Path) -> None:
+        account_id = made(tmp_path / "store")
+        store = SQLiteStore(tmp_path / "store", SCHEMA)
+        (tmp_path / "store").rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreUnavailable):
+            store.account(account_id)
+        (tmp_path / "elsewhere").rename(tmp_path / "store")
+        assert bodies(store, account_id) == ["first"]
+        store.close()
+
     def test_account_ids_are_random_and_short(self, tmp_path: Path) -> None:
         store = SQLiteStore(tmp_path, SCHEMA)
         made = {store.create_account(f"owner {n}", nothing) for n in range(5)}
@@ -91,7 +120,7 @@ class TestDirectory:
         store.close()
 
     def test_a_store_that_must_exist_is_not_made(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="there is no store"):
             SQLiteStore(tmp_path / "none", SCHEMA, create=False)
         assert not (tmp_path / "none").exists()
 

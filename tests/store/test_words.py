@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmaplite.store import TextIndex, WordFinder, Words
+from jmaplite.store import TextIndex, WordFinder, Words, word_count
 from jmaplite.store.sqlite_text import text_ddl, text_match, text_statements
 from jmaplite.store.words import folded
 
@@ -67,3 +67,20 @@ def test_matches_do_not_overlap_and_the_longer_one_counts() -> None:
 def test_a_finder_of_nothing_is_false() -> None:
     assert not WordFinder([("?!",), ()])
     assert WordFinder([("x",)])
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("  ...", 0),
+        ("one", 1),
+        ("one two", 2),
+        ("a@b.example", 3),
+        ("漢字ひ", 3),
+        ("Größe", 1),
+        ("co\u00adop", 1),
+    ],
+)
+def test_words_are_counted_as_the_index_makes_them(text: str, count: int) -> None:
+    assert word_count(text) == count

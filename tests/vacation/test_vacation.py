@@ -98,6 +98,8 @@ def test_the_dates_need_not_be_in_order(alice: Mailer) -> None:
          ["fromDate", "subject", "toDate"]),
         ({"textBody": True, "htmlBody": {}, "colour": "red"}, ["colour", "htmlBody", "textBody"]),
         ({"id": "other"}, ["id"]),
+        *(({"subject": f"Away{control}Bcc: x"}, ["subject"]) for control in ("\r\n", "\n", "\r", "\0", "\x7f")),
+        ({"subject": "Away\n", "textBody": 1}, ["subject", "textBody"]),
     ],
 )  # fmt: skip
 def test_values_of_another_kind_are_invalid_and_change_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,23 @@ def test_another_type_is_not_json(site: Site, content_type: str) -> None:
 def test_another_type_is_taken_where_that_is_allowed() -> None:
     with serving_fakes(FakeEngine(), settings=HTTPSettings(lenient_content_type=True)) as site:
         assert site.call(Content_Type="text/plain").status == 200
+
+
+def test_a_type_takes_no_more_of_the_log_than_a_type_does(caplog: pytest.LogCaptureFixture) -> None:
+    settings = HTTPSettings(lenient_content_type=True)
+    with caplog.at_level(logging.INFO), serving_fakes(FakeEngine(), settings=settings) as site:
+        site.call(Content_Type="x" * 40_000)
+    (message,) = [record.getMessage() for record in caplog.records if "lenient" in record.getMessage()]
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_a_request_that_would_have_to_be_unpacked_is_refused(site: Site, encoding: str) -> None:
+    answer = site.call(Content_Encoding=encoding)
+    assert answer.status == 415
+    assert answer.header("accept-encoding") == "identity"
+    problem(answer)
+    assert site.call(Content_Encoding="identity").status == 200
 
 
 @pytest.mark.parametrize(
@@ -122,6 +140,25 @@ def test_who_goes_away_meanwhile_still_counts_until_the_work_is_done() -> None:
         assert problem(site.call())["limit"] == "maxConcurrentRequests"
         go_on.set()
         until(lambda: site.call().status == 200)
+
+
+def test_who_does_not_take_its_answer_still_counts_until_it_goes() -> None:
+    engine = FakeEngine(lambda body: bytes(20_000_000) if body == b"1" else body, Limits(max_concurrent_requests=1))
+    with serving_fakes(engine) as site:
+        connection = site.connect()
+        connection.request("POST", "/jmap/", b"1", {"Content-Type": "application/json", "Authorization": "x"})
+        answer = connection.getresponse()
+        assert problem(site.call())["limit"] == "maxConcurrentRequests"
+        answer.close()
+        connection.close()
+        until(lambda: site.call().status == 200)
+
+
+def test_who_takes_its_answer_may_ask_again_at_once() -> None:
+    engine = FakeEngine(lambda body: bytes(int(body)), Limits(max_concurrent_requests=1))
+    with serving_fakes(engine) as site:
+        for size in (2, 100_000, 1_000_000) * 10:
+            assert site.ask("POST", "/jmap/", b"%d" % size, **JSON).status == 200
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("disk"), DirectoryUnavailable("network")])

@@ -81,6 +81,12 @@ def test_a_name_cannot_write_lines_into_the_log(site: Site, caplog: pytest.LogCa
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
+def test_a_name_takes_no_more_of_the_log_than_a_name_does(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.ask("GET", PATH, authorization=basic("\x01" * 40_000, "z"))
+    (message,) = [record.getMessage() for record in caplog.records if "log-in failed" in record.getMessage()]
+    assert len(message) < 600
+
+
 def test_a_directory_that_does_not_answer_turns_nobody_away_for_good() -> None:
     with serving_fakes(FakeEngine(), FakeVerifier(DirectoryUnavailable("down"), cached=False)) as site:
         answer = site.ask("GET", PATH)

@@ -179,6 +179,53 @@ def test_a_peer_that_opens_no_window_is_cut_off(site: Site) -> None:
         until(lambda: site.loop.tasks() == 0)
 
 
+def test_who_opens_no_window_counts_until_it_goes() -> None:
+    engine = FakeEngine(lambda body: bytes(500_000) if body == b"1" else body, Limits(max_concurrent_requests=1))
+    with serving_fakes(engine) as site:
+        with site.socket() as connection:
+            client = Client(connection)
+            number = client.post("/jmap/", b"1")
+            while not client.streams[number].headers:
+                client.receive()
+            assert b"maxConcurrentRequests" in site.call().octets
+        until(lambda: site.call().status == 200)
+
+
+@pytest.mark.parametrize("end", [True, False])
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param([(":method", "GET"), (":path", "/\u00e9"), (":scheme", "http")], id="a path beyond ASCII"),
+        pytest.param([(":method", "G\u00e9T"), (":path", "/"), (":scheme", "http")], id="a method beyond ASCII"),
+        pytest.param([(":method", "CONNECT")], id="CONNECT"),
+        pytest.param(
+            [(":method", "CONNECT"), (":path", "/"), (":scheme", "http"), (":protocol", "websocket")],
+            id="CONNECT for a protocol",
+        ),
+    ],
+)
+def test_a_request_that_cannot_be_served_ends_no_other(client: Client, head: Headers, end: bool) -> None:
+    other = client.open("POST", "/jmap/", ("content-type", "application/json"), end=False)
+    number = client.h2.get_next_available_stream_id()
+    client.h2.config.validate_outbound_headers = False
+    client.h2.send_headers(number, [*head, (":authority", "x")], end_stream=end)
+    client.streams[number] = Stream()
+    client.flush()
+    assert client.result(number).status == "400"
+    client.h2.send_data(other, b"7", end_stream=True)
+    client.flush()
+    assert client.result(other).octets == b"7"
+
+
+def test_a_request_that_cannot_be_served_may_be_taken_back(client: Client) -> None:
+    number = client.h2.get_next_available_stream_id()
+    client.h2.config.validate_outbound_headers = False
+    client.h2.send_headers(number, [(":method", "CONNECT"), (":authority", "x")])
+    client.h2.reset_stream(number)
+    client.flush()
+    assert client.result(client.open("GET", "/.well-known/jmap")).status == "200"
+
+
 def test_an_upgrade_from_http_1_1_is_taken_up(site: Site) -> None:
     head = "GET /.well-known/jmap HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
     octets = site.raw(f"{head}Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n".encode(), end=True)

@@ -7,10 +7,12 @@ import logging
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hpack import Decoder, Encoder
 
 from jmaplite import server
 from jmaplite.config import Config, parse
@@ -61,9 +63,41 @@ def test_an_address_that_is_taken_is_told_and_leaves_nothing_open(tmp_path: Path
 
 
 def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    settings = config(tmp_path)
     (tmp_path / "data").write_text("a file")
     with pytest.raises(CannotServe, match=r"the store in .* cannot be opened"):
-        Server(config(tmp_path))
+        Server(settings)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, which is afterwards as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+    for name in ("hpack", "h2", "hypercorn"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_no_level_of_the_log_shows_what_headers_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "debug"'))
+    logging.getLogger("jmaplite").debug("is shown")
+    Decoder().decode(Encoder().encode([("authorization", "Basic secret")]))
+    shown = capsys.readouterr().err
+    assert "is shown" in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_foreign_loggers_are_no_louder_than_ours(tmp_path: Path) -> None:
+    server.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "error"'))
+    assert not logging.getLogger("hpack.hpack").isEnabledFor(logging.WARNING)
 
 
 def test_what_is_under_way_is_answered_before_the_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from jmaplite.datatypes.blob.capability import MAX_DATA_SOURCES
 _is_sources = compile_kind("Object[]")
 _is_blob_id = compile_kind("BlobId", BLOB_ID_KINDS)
 _is_range = compile_kind("UnsignedInt|null")
-_is_type = compile_kind("String|null")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"  # RFC 6838 §4.2
+_media_type = re.compile(rf"{_NAME}/{_NAME}(?: *;[ -~]{{0,255}})?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class UploadObject:
 def read_upload(given: Mapping[str, Any]) -> UploadObject:
     """An UploadObject as it came. Raises SetError invalidProperties."""
     wrong = list(given.keys() - {"data", "type"})
-    if not _is_type(given.get("type")):
+    media_type = given.get("type")
+    if media_type is not None and not (isinstance(media_type, str) and _media_type(media_type)):
         wrong.append("type")
     if not _is_sources(given.get("data")):
         wrong.append("data")
@@ -52,9 +55,7 @@ def read_upload(given: Mapping[str, Any]) -> UploadObject:
         raise invalid_properties("unknown, missing, or of the wrong kind", *wrong)
     if len(given["data"]) > MAX_DATA_SOURCES:
         raise wrong_data(f"at most {MAX_DATA_SOURCES} sources")
-    return UploadObject(
-        tuple(_source(number, source) for number, source in enumerate(given["data"])), given.get("type")
-    )
+    return UploadObject(tuple(_source(number, source) for number, source in enumerate(given["data"])), media_type)
 
 
 def wrong_data(description: str) -> SetError:

@@ -18,7 +18,7 @@ class MailSettings:
     max_size_attachments_per_email: int = 50_000_000
     max_size_email: int = 75_000_000
     max_keywords_per_email: int = 128
-    max_mailboxes_per_email: int | None = None
+    max_mailboxes_per_email: int | None = 100
     max_parse_items: int = 10
     max_snippets: int = 100
 

@@ -26,6 +26,8 @@ PLACE = frozenset({"mailboxIds", "keywords", "receivedAt"})
 _LISTS = ("textBody", "htmlBody", "attachments")
 _BODY = frozenset({"bodyStructure", "bodyValues", *_LISTS})
 _HOST = re.compile(r"[^@]+@([A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?)")
+_MOST_MESSAGES = 4
+"""So many of the largest messages may be made in one request."""
 _LOCAL_HOST = "localhost.localdomain"
 _CID_URL = re.compile(r"cid:([^\"'\s<>)]+)", re.I)
 
@@ -46,13 +48,25 @@ def compose_email(ctx: Context, access: Access, given: Mapping[str, Any], wrong:
     draft = _Draft(ctx, given, wrong)
     if wrong:
         return None
+    written = ctx.scratch.setdefault(_Written, _Written())
+    enough = _MOST_MESSAGES * mail_settings(ctx).max_size_email
+    if written.octets >= enough:
+        raise SetError("rateLimit", f"one request makes messages of about {enough} octets; go on in another one")
     draft.fill(access)
     defaults = draft.add_defaults(access)
     octets = draft.octets()
+    written.octets += len(octets)
     most = mail_settings(ctx).max_size_email
     if len(octets) > most:
         raise SetError("tooLarge", f"the message would be larger than {most} octets")
     return Composed(prepare(ctx.services.blobs, access.account_id, octets), defaults)
+
+
+@dataclass(slots=True)
+class _Written:
+    """How many octets of messages a request has made so far."""
+
+    octets: int = 0
 
 
 class _Draft:

@@ -6,17 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from orjson import loads
-
 from jmaplite.core.conditions import Scan
 from jmaplite.core.context import Context
-from jmaplite.core.errors import invalid_arguments
+from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.kinds import utc_seconds
 from jmaplite.core.ranks import ListSource, Ranks
 from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.mail.body import BODY_ARGUMENTS
 from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.email_records import EmailRecords
+from jmaplite.datatypes.mail.header_fields import header_reader
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import sorted_name, sorted_subject
 from jmaplite.datatypes.mail.keywords import is_keyword
@@ -30,8 +29,7 @@ from jmaplite.datatypes.mail.tables import (
     mailbox_emails,
     mailbox_threads,
 )
-from jmaplite.formats import mime
-from jmaplite.store import Reader
+from jmaplite.store import Reader, word_count
 
 _ADDRESSES = Property("EmailAddress[]|null", default=None, immutable=True)
 _MESSAGE_IDS = Property("String[]|null", default=None, immutable=True)
@@ -46,6 +44,11 @@ _THREADS = frozenset({"keywords", "threadId"})
 
 _FEW = 1000
 """So many Emails are sorted sooner than a long list is walked."""
+
+_MOST_WORDS = 64  # in one search string
+_MOST_HEADER_TEXT = 1000  # characters
+_HEADER_WEIGHT = 32
+"""What a look into headers takes of a filter's allowance: 16 of them, or fewer with words to look for beside."""
 
 
 class EmailType(DataType):
@@ -248,7 +251,12 @@ def _text_condition(name: str, columns: tuple[str, ...]) -> None:
     def contains(ctx: Context, tx: Reader, value: str) -> Scan:
         """RFC 8621 §4.4.1: the words and phrases are there."""
         wanted = words(value, columns)
-        return Scan(text=tx.match("email_text", wanted)) if wanted.phrases else Scan("1=1", on_key=True)
+        if not wanted.phrases:
+            return Scan("1=1", on_key=True)
+        weight = word_count(" ".join(map(" ".join, wanted.phrases)))
+        if weight > _MOST_WORDS:
+            raise MethodError("unsupportedFilter", f"filter: {name} looks for more than {_MOST_WORDS} words")
+        return Scan(text=tx.match("email_text", wanted), weight=weight)
 
 
 for _name, _columns in {
@@ -271,18 +279,19 @@ def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
     """
     if len(value) not in (1, 2) or not re.fullmatch(r"[!-9;-~]{1,1000}", value[0]):
         raise invalid_arguments("filter: header is the name of a header field, and optionally text to look for")
+    if len(value) == 2 and len(value[1]) > _MOST_HEADER_TEXT:
+        raise MethodError("unsupportedFilter", f"filter: header looks for more than {_MOST_HEADER_TEXT} characters")
     name = value[0].lower()
     pattern = "%\n" + re.sub(r"([\\%_])", r"\\\1", name) + "\n%"
     named = Scan("{a}.header_names LIKE ? ESCAPE '\\'", (pattern,))
     if len(value) == 1:
         return named
     sql = "SELECT id, blob FROM email a WHERE a.account=? AND a.header_names LIKE ? ESCAPE '\\'"
-    found = []
-    for number, digest in tx.rows(sql, tx.account, pattern):
-        structure = tx.value("SELECT structure FROM email WHERE account=? AND id=?", tx.account, number)
-        root = mime.load(loads(structure)).root
-        octets = ctx.services.blobs.read(tx, digest, 0, root.header_end)
-        fields = mime.header_fields(octets, root.header_start, root.header_end)
-        if any(field.lower() == name and value[1].lower() in mime.text(text).lower() for field, text in fields):
-            found.append(str(number))
-    return Scan(f"{{a}}.id IN ({','.join(found)})" if found else "0=1", on_key=True)
+    read = header_reader(ctx, tx)
+    wanted = value[1].lower()
+    found = [
+        str(number)
+        for number, digest in tx.rows(sql, tx.account, pattern)
+        if any(wanted in text for text in read(number, digest).texts(name))
+    ]
+    return Scan(f"{{a}}.id IN ({','.join(found)})" if found else "0=1", on_key=True, weight=_HEADER_WEIGHT)
