@@ -321,7 +321,7 @@ class EmbeddedBlobs:
             try:
                 file = self._files(account_id).path(digest).open("rb")
             except FileNotFoundError as error:
-                self._accounts.stat()
+                self._accounts.stat()  # fails where the whole store is gone
                 raise StoreDamaged(f"the file of blob {digest.hex()} is missing") from error
         with file:
             file.seek(start)

@@ -77,7 +77,7 @@ class AccountFiles:
         try:
             self.directory.mkdir(mode=0o700, exist_ok=True)
         except FileNotFoundError:
-            self._accounts.stat()
+            self._accounts.stat()  # fails where the whole store is gone
             raise UnknownAccount(self.account_id) from None
         return Spill(self)
 

@@ -80,7 +80,7 @@ class System:
         with on_disk():
             if self.directory(account_id).exists() or self._name(account_id):
                 return True
-            self._directory.stat()
+            self._directory.stat()  # fails where the whole store is gone
         return False
 
     def add(self, owner: str, new_id: Callable[[], str], make: Callable[[Path, str], None]) -> tuple[str, bool]:
