@@ -32,7 +32,7 @@ from jmaplite.directory import Principal
 from jmaplite.directory.credentials import Credentials
 from jmaplite.directory.memory import Entry, MemoryDirectory
 from jmaplite.formats.mime import decode
-from jmaplite.store import StoreError, Writer
+from jmaplite.store import StoreError, StoreUnavailable, Writer
 from jmaplite.store.sqlite import SQLiteStore
 from jmaplite.web import TLS, CannotListen, HTTPSettings, Listener, Listening, Timeouts, create_app
 
@@ -247,6 +247,7 @@ class Chores:
     def __init__(self, parts: Parts, host: str) -> None:
         self._parts = parts
         self._stopped = threading.Event()
+        self._store_is_away = False
         self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
@@ -292,8 +293,15 @@ class Chores:
     def _do(self, chore: Callable[[], None]) -> None:
         try:
             chore()
+        except StoreUnavailable as error:
+            # The chore comes again every second; saying the same each time would fill the disk that may be full.
+            if not self._store_is_away:
+                logger.warning("the store cannot be used at the moment: %s", error)
+            self._store_is_away = True
         except Exception:
             logger.exception("a chore failed; it is done again later")
+        else:
+            self._store_is_away = False
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -133,7 +133,7 @@ def _run(config: Config, account: str, plan: Plan) -> None:
     counts: Counter[str] = Counter()
     started = time.monotonic()
     with told_plainly("run the same command again to bring in the rest"), transfer(config) as mail:
-        owner = mail.owner(account)
+        owner = mail.owner(account, make=True)
         try:
             with progress(plan.weight, "Importing") as advance:
                 for result in mail.run(owner, plan.items):

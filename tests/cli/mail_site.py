@@ -90,7 +90,7 @@ class Site:
     def bring(self, *found: Found, account: str = "ann") -> list[str]:
         """Import things found by other means; answers what became of each."""
         with self.transfer() as mail:
-            return [result.outcome for result in mail.run(mail.owner(account), found)]
+            return [result.outcome for result in mail.run(mail.owner(account, make=True), found)]
 
 
 def message(number: int, *, body: str = "x", header: str = "") -> bytes:

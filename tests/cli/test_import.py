@@ -288,7 +288,7 @@ def test_an_account_is_named_by_its_principal_or_an_address(site: Site, tmp_path
 def test_an_account_is_named_by_its_id_too(site: Site, tmp_path: Path) -> None:
     (tmp_path / "a.mbox").write_bytes(separated(message(1)))
     with site.transfer() as transfer:
-        account_id = transfer.owner("bob").account_id
+        account_id = transfer.owner("bob", make=True).account_id
     assert site.run("import", "mbox", "--account", account_id, tmp_path / "a.mbox").exit_code == 0
     assert len(site.mail("bob")) == 1
 
@@ -411,7 +411,8 @@ def test_a_store_that_cannot_be_written_ends_the_import_with_a_sentence(
         raise StoreUnavailable("database or disk is full")
 
     (tmp_path / "a.mbox").write_bytes(separated(*(message(number) for number in range(60))))
-    site.mail()
+    with site.transfer() as mail:
+        mail.owner("ann", make=True)
     monkeypatch.setattr(importer, "insert", full)
     result = site.run("import", "mbox", "--account", "ann", tmp_path / "a.mbox")
     assert result.exit_code == 1
@@ -420,7 +421,7 @@ def test_a_store_that_cannot_be_written_ends_the_import_with_a_sentence(
 
 def test_a_mailbox_that_ends_during_the_import_is_made_again(site: Site) -> None:
     with site.transfer() as transfer:
-        owner = transfer.owner("ann")
+        owner = transfer.owner("ann", make=True)
 
         def found() -> Iterator[Found]:
             for number in range(importer.BATCH + 1):
@@ -593,7 +594,7 @@ def test_an_interrupted_import_says_how_far_it_came_and_how_to_go_on(site: Site,
 def test_an_import_runs_beside_others_on_the_same_account(site: Site, running: Running) -> None:
     """A server that has the store open goes on writing meanwhile, and sees what was imported."""
     with site.transfer() as server:
-        owner = server.owner("ann")
+        owner = server.owner("ann", make=True)
         running.start(generated(1100))
         mine = (Incoming("", message(number), ("Mine",)) for number in range(5000, 5200))
         assert {result.outcome for result in server.run(owner, mine)} == {"imported"}

@@ -88,3 +88,14 @@ def test_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
     assert f"{tmp_path}/data" in result.stderr
     assert "there is no store" in result.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_principal_without_an_account_is_told_and_given_none(tmp_path: Path) -> None:
+    site = Site.make(tmp_path)
+    site.bring(Incoming("", message(1), ()), account="ann")
+    for words in (("verify", "--account", "bob"), ("export", "mbox", "--account", "bob", tmp_path / "out")):
+        result = site.run(*words)
+        assert result.exit_code == 1
+        assert "bob has no account yet" in result.stderr
+    with site.transfer() as mail:
+        assert [owner.name for owner in mail.owners()] == ["ann"]

@@ -17,6 +17,7 @@ from hpack import Decoder, Encoder
 from jmaplite import server
 from jmaplite.config import Config, parse
 from jmaplite.server import CannotServe, JSONLines, Server
+from jmaplite.store import StoreUnavailable
 from jmaplite.web import HTTPSettings
 from tests.web.fakes import FakeEngine
 from tests.web.serving import CONFIG, Loop, descriptors, serving, serving_fakes, until
@@ -154,3 +155,20 @@ def test_a_log_line_in_json_is_one_object() -> None:
     assert (found["level"], found["logger"], found["message"]) == ("error", "x", "said ü\n")
     assert "ValueError" in found["error"]
     assert found["time"].endswith("Z")
+
+
+def test_a_store_that_stays_away_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    parts = server.compose(config(tmp_path))
+    chores = server.Chores(parts, "localhost")
+
+    def away() -> None:
+        raise StoreUnavailable("disk is full")
+
+    for chore in (away, away, lambda: None, away):
+        chores._do(chore)
+    parts.close()
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "the store cannot be used at the moment: disk is full"
+    ] * 2
+    assert not any(record.exc_info for record in caplog.records)

@@ -18,7 +18,6 @@ from jmaplite.datatypes.mail.email_records import EmailRecords
 from jmaplite.datatypes.mail.header_fields import header_reader
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import sorted_name, sorted_subject
-from jmaplite.datatypes.mail.keywords import is_keyword
 from jmaplite.datatypes.mail.mailbox import MAILBOX
 from jmaplite.datatypes.mail.search import words
 from jmaplite.datatypes.mail.tables import (
@@ -29,6 +28,7 @@ from jmaplite.datatypes.mail.tables import (
     mailbox_emails,
     mailbox_threads,
 )
+from jmaplite.formats.mailboxes import is_keyword
 from jmaplite.store import Reader, word_count
 
 _ADDRESSES = Property("EmailAddress[]|null", default=None, immutable=True)

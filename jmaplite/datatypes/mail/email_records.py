@@ -28,10 +28,10 @@ from jmaplite.datatypes.mail.composing import PLACE, Composed, compose_email
 from jmaplite.datatypes.mail.draft_fields import Wrong
 from jmaplite.datatypes.mail.header_properties import Header
 from jmaplite.datatypes.mail.ingest import Inserted, Prepared, insert, prepare
-from jmaplite.datatypes.mail.keywords import is_keyword
 from jmaplite.datatypes.mail.placing import read_placing
 from jmaplite.datatypes.mail.tables import EMAIL, HEADER_COLUMNS, all_emails, mailbox_threads
 from jmaplite.formats import mime
+from jmaplite.formats.mailboxes import is_keyword
 from jmaplite.store import Reader, Row, Writer
 
 _READY = {

@@ -34,7 +34,7 @@ class Flags:
 
 
 def is_keyword(name: str) -> bool:
-    """Whether RFC 8621 §4.1.1 allows a keyword of this name."""
+    """Whether this can be a keyword: 1 to 255 of %x21-%x7e but ( ) { ] % * " and backslash (RFC 8621 §4.1.1)."""
     return _KEYWORD.fullmatch(name) is not None
 
 

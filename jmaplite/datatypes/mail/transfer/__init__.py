@@ -64,14 +64,18 @@ class Transfer:
         self._directory = directory
         self._fill = fill
 
-    def owner(self, name: str) -> Owner:
-        """The account of a principal (by name or address; made if it has none yet), or the account of an id.
+    def owner(self, name: str, *, make: bool = False) -> Owner:
+        """The account of a principal (by name or address; made, if asked for, where there is none), or that of an id.
 
         Raises TransferFailed.
         """
         with _told():
             principal = self._directory.principal(name) or self._directory.by_email(name)
             if principal is not None:
+                if not make and self._services.store.account_of(principal.name) is None:
+                    raise TransferFailed(
+                        f"{principal.name} has no account yet: it is made at the first log-in or import"
+                    )
                 return Owner(account_of(self._services.store, principal, self._fill), principal.name)
             owners = self.owners()
             found = next((owner for owner in owners if owner.account_id == name), None)
