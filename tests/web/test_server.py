@@ -16,7 +16,7 @@ from hpack import Decoder, Encoder
 
 from jmaplite import server
 from jmaplite.config import Config, parse
-from jmaplite.server import CannotServe, JSONLines, Server
+from jmaplite.server import CannotServe, JSONLines, Server, logs
 from jmaplite.store import StoreUnavailable
 from jmaplite.web import HTTPSettings
 from tests.web.fakes import FakeEngine
@@ -87,7 +87,7 @@ def root_logger() -> Iterator[logging.Logger]:
 
 @pytest.mark.usefixtures("root_logger")
 def test_no_level_of_the_log_shows_what_headers_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    server.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "debug"'))
+    logs.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "debug"'))
     logging.getLogger("jmaplite").debug("is shown")
     Decoder().decode(Encoder().encode([("authorization", "Basic secret")]))
     shown = capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_no_level_of_the_log_shows_what_headers_hold(tmp_path: Path, capsys: pyt
 
 @pytest.mark.usefixtures("root_logger")
 def test_foreign_loggers_are_no_louder_than_ours(tmp_path: Path) -> None:
-    server.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "error"'))
+    logs.log_to_standard_error(config(tmp_path, more='[log]\nlevel = "error"'))
     assert not logging.getLogger("hpack.hpack").isEnabledFor(logging.WARNING)
 
 
@@ -131,16 +131,16 @@ def test_uploads_expire_when_nobody_refers_to_them(tmp_path: Path) -> None:
         principal = parts.directory.principal("demo")
         assert principal is not None
         account_id = next(iter(parts.engine.session(principal, "http://x").accounts))
-        account = parts.store.account(account_id)
-        old, new = parts.blobs.stage(account_id, b"old"), parts.blobs.stage(account_id, b"new")
+        account = parts.ground.store.account(account_id)
+        old, new = parts.ground.blobs.stage(account_id, b"old"), parts.ground.blobs.stage(account_id, b"new")
         now = int(parts.engine.services.clock())
         for staged, when in ((old, now - 100), (new, now + 100)):
-            account.write(lambda tx, staged=staged: parts.blobs.put(tx, staged))  # type: ignore[misc]
-            account.write(lambda tx, s=staged, w=when: parts.blobs.note_upload(tx, s.digest, "demo", w))  # type: ignore[misc]
+            account.write(lambda tx, staged=staged: parts.ground.blobs.put(tx, staged))  # type: ignore[misc]
+            account.write(lambda tx, s=staged, w=when: parts.ground.blobs.note_upload(tx, s.digest, "demo", w))  # type: ignore[misc]
         server.Chores(parts, "localhost").tidy()
         with account.read() as tx:
-            assert not parts.blobs.may_read(tx, old.digest, "demo")
-            assert parts.blobs.may_read(tx, new.digest, "demo")
+            assert not parts.ground.blobs.may_read(tx, old.digest, "demo")
+            assert parts.ground.blobs.may_read(tx, new.digest, "demo")
         loop.run(running.stop())
 
 

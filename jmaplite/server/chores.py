@@ -1,0 +1,88 @@
+"""What a server does when nobody asks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from jmaplite.core import history
+from jmaplite.delivery import Outbox
+from jmaplite.server.parts import Parts
+from jmaplite.store import StoreError, StoreUnavailable, Writer
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How often commits of other processes are looked for."""
+
+TIDY_SECONDS = 300.0
+"""How often uploads are expired."""
+
+
+class Chores:
+    """What a server does when nobody asks: deliver mail, look for foreign commits, take out uploads that have expired.
+
+    `host` is what the server calls itself in mail.
+    """
+
+    def __init__(self, parts: Parts, host: str) -> None:
+        self._parts = parts
+        self._stopped = threading.Event()
+        self._store_is_away = False
+        self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+        self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._outbox.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the chore at hand."""
+        self._stopped.set()
+        self._outbox.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def tidy(self) -> None:
+        """Take out the uploads of every account that have expired, what is left of those before, and old history."""
+        services, catalog = self._parts.engine.services, self._parts.engine.catalog
+        now = int(services.clock())
+        names = [data_type.name for capability in catalog.capabilities for data_type in capability.types]
+
+        def forget(tx: Writer) -> None:
+            self._parts.ground.blobs.expire(tx, now - services.limits.upload_ttl)
+            history.tidy(tx, names, now, services.limits.max_history)
+
+        for info in self._parts.ground.store.accounts():
+            if self._stopped.is_set():
+                return
+            with suppress(StoreError):
+                account = self._parts.ground.store.account(info.id)
+                account.write(forget)
+                with account.read() as tx:
+                    self._parts.ground.blobs.sweep(tx)
+
+    def _run(self) -> None:
+        next_tidy = time.monotonic() + TIDY_SECONDS
+        while not self._stopped.wait(POLL_SECONDS):
+            self._do(self._parts.ground.store.poll)
+            if time.monotonic() >= next_tidy:
+                self._do(self.tidy)
+                next_tidy = time.monotonic() + TIDY_SECONDS
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except StoreUnavailable as error:
+            # The chore comes again every second; saying the same each time would fill the disk that may be full.
+            if not self._store_is_away:
+                logger.warning("the store cannot be used at the moment: %s", error)
+            self._store_is_away = True
+        except Exception:
+            logger.exception("a chore failed; it is done again later")
+        else:
+            self._store_is_away = False

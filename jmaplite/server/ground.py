@@ -1,0 +1,40 @@
+"""What stays while configurations come and go: the store and the blobs, with every file they hold open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
+from jmaplite.config import Config
+from jmaplite.core.catalog import Catalog
+from jmaplite.datatypes import capabilities, schema
+from jmaplite.store import StoreError
+from jmaplite.store.sqlite import SQLiteStore
+
+
+class CannotServe(Exception):
+    """The server cannot be started; the only argument is a sentence for whoever wanted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A store and its blobs. `close` lets go of every file."""
+
+    store: SQLiteStore
+    blobs: EmbeddedBlobs
+
+    def close(self) -> None:
+        """Let go of every file."""
+        self.store.close()
+
+
+def opened(config: Config, *, create: bool = True) -> Ground:
+    """The store that a configuration names; made if it is not there, or not. Raises CannotServe.
+
+    It holds every type that there is, so that a capability may be switched off and on again.
+    """
+    try:
+        store = SQLiteStore(config.store.path, schema(Catalog(capabilities()), TABLES), create=create)
+    except (OSError, StoreError) as error:
+        raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error
+    return Ground(store, EmbeddedBlobs(config.store.path))

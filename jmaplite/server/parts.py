@@ -1,0 +1,61 @@
+"""A configuration furnished: catalog, engine and directory on the ground of a store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jmaplite.config import Config
+from jmaplite.core.catalog import Catalog
+from jmaplite.core.context import Services
+from jmaplite.core.engine import Engine
+from jmaplite.datatypes import capabilities
+from jmaplite.datatypes.mail.capability import MAIL
+from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
+from jmaplite.datatypes.submission import SUBMISSION
+from jmaplite.directory import Directory
+from jmaplite.server.directories import directory
+from jmaplite.server.ground import CannotServe, Ground, opened
+from jmaplite.server.settings import limits, mail_settings, submission_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a configuration is made of, drivers picked. Another configuration makes others on the same ground."""
+
+    ground: Ground
+    directory: Directory
+    engine: Engine
+
+    def close(self) -> None:
+        """Let go of every file, the ground's too."""
+        self.ground.close()
+
+
+def furnish(ground: Ground, config: Config) -> Parts:
+    """The parts that a configuration asks for, over a store that is open."""
+    mail, submission = mail_settings(config), submission_settings(config)
+    catalog = Catalog(capabilities(mail, submission))
+    users = directory(config)
+    services = Services(ground.store, ground.blobs, limits(config), time.time, {MAIL: mail, SUBMISSION: submission})
+    return Parts(ground, users, Engine(services, catalog, users))
+
+
+def compose(config: Config, *, create: bool = True) -> Parts:
+    """The same over the store that the configuration names, made if it is not there, or not. Raises CannotServe."""
+    return furnish(opened(config, create=create), config)
+
+
+@contextmanager
+def transfer(config: Config, *, create: bool = True) -> Iterator[Transfer]:
+    """What commands do with the mail of a configuration's accounts; `create` as above. Raises TransferFailed."""
+    try:
+        parts = compose(config, create=create)
+    except CannotServe as error:
+        raise TransferFailed(str(error)) from error
+    try:
+        yield Transfer(parts.engine.services, parts.directory, parts.engine.catalog.fill)
+    finally:
+        parts.close()
