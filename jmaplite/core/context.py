@@ -49,7 +49,8 @@ class Services:
 class Context:
     """One request under way. `created_ids` maps creation ids to record ids (RFC 8620 §3.3, §5.3).
 
-    `scratch` is for what a request's method calls keep from one piece of work to the next, each under a key of its own.
+    `scratch` is for what a request's method calls keep from one piece of work to the next, each under a key of its own;
+    `credential` tells the credentials of the request from others of the same user.
     """
 
     services: Services
@@ -58,6 +59,7 @@ class Context:
     using: frozenset[str]
     created_ids: dict[str, str] = field(default_factory=dict)
     scratch: dict[object, Any] = field(default_factory=dict)
+    credential: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -85,6 +87,16 @@ class Context:
         if found is None:
             raise MethodError(f"{_prefix(argument)}NotFound")
         return found
+
+    def own_access(self) -> Access:
+        """The user's personal account, where what belongs to the user and to no account is kept.
+
+        Raises MethodError forbidden.
+        """
+        for access in self.accounts.values():
+            if access.is_personal:
+                return access
+        raise MethodError("forbidden", "this user has no account")
 
     def account(self, access: Access) -> Account:
         """The store's account behind an access."""

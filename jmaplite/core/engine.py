@@ -167,7 +167,12 @@ class Engine:
         request = self._read(body)
         session = self._sessions.get(principal, base_url)
         context = Context(
-            self.services, principal.name, session.accounts, request.using, dict(request.created_ids or ())
+            self.services,
+            principal.name,
+            session.accounts,
+            request.using,
+            dict(request.created_ids or ()),
+            credential=principal.credential,
         )
         answer = Answer(request.calls, self._resolved_octets, self._answer_octets)
         for name, arguments, call_id in request.calls:

@@ -182,7 +182,7 @@ class Records:
         record, wrong = {}, []
         for name, value in given.items():
             prop = self.type.properties.get(name)
-            if prop is None or prop.server_set:
+            if prop is None or prop.server_set or self.type.withheld(name, ctx.using):
                 wrong.append(name)
                 continue
             record[name] = value = self.resolve(ctx, prop, value)

@@ -34,7 +34,8 @@ class Property:
 
     `kind` is the RFC's notation; `refers` names the type that an Id points at; a `per_user` value is kept for each user
     apart; one that is not `stored` has a compute. A String that is `collated` is also kept as it is sorted, in a column
-    of its own (`sort_key`).
+    of its own (`sort_key`). What is `secret` is set by clients and never answered. One with a `capability` is there for
+    requests that use it only.
     """
 
     kind: str
@@ -46,6 +47,8 @@ class Property:
     refers: str | None = None
     stored: bool = True
     collated: bool = False
+    secret: bool = False
+    capability: str | None = None
 
     @property
     def column_kind(self) -> Literal["integer", "real", "text"]:
@@ -124,7 +127,8 @@ class DescriptionError(Exception):
 class DataType:
     """The description of one data type.
 
-    `uses_quota` says that its records count against the quota of their account.
+    `uses_quota` says that its records count against the quota of their account. A `user_level` type belongs to a user
+    and to no account: its methods take and answer no account and no state, and its records are in the personal account.
     """
 
     name: str
@@ -141,6 +145,7 @@ class DataType:
     default_properties: tuple[str, ...] | None = None
     count_properties: tuple[str, ...] = ()
     uses_quota: bool = False
+    user_level: bool = False
     records: Records = field(init=False, repr=False)
     computes: dict[str, Compute] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
@@ -247,6 +252,21 @@ class DataType:
     def known(self, name: str) -> bool:
         """Whether a property of this name may be asked for (a type with names by pattern widens this)."""
         return name == "id" or name in self.properties
+
+    def offered(self, using: Collection[str]) -> tuple[str, ...]:
+        """The properties that are answered to a request that uses these capabilities and asks for none by name."""
+        if self.default_properties is not None:
+            return self.default_properties
+        return tuple(
+            name
+            for name, prop in self.properties.items()
+            if not prop.secret and (prop.capability is None or prop.capability in using)
+        )
+
+    def withheld(self, name: str, using: Collection[str]) -> bool:
+        """Whether a property does not exist for a request that uses these capabilities."""
+        prop = self.properties.get(name)
+        return prop is not None and prop.capability is not None and prop.capability not in using
 
     @property
     def table_name(self) -> str:

@@ -11,13 +11,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from jmaplite.directory.port import Directory, Principal
+from jmaplite.directory.tokens import credential
 
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 8192
+
+PASSWORD = "password"  # noqa: S105
+"""The `credential` of whoever has logged in with a password, whichever of theirs it is."""
 
 
 class Credentials:
@@ -101,12 +106,16 @@ class Credentials:
     def _ask(self, authorization: str) -> Principal | None:
         token = bearer(authorization)
         if token is not None:
-            return self._directory.verify_token(token)
+            return _with(self._directory.verify_token(token), credential(token))
         pair = basic(authorization)
-        return self._directory.verify_password(*pair) if pair is not None else None
+        return _with(self._directory.verify_password(*pair), PASSWORD) if pair is not None else None
 
     def _place(self, authorization: str) -> bytes:
         return hmac.digest(self._key, authorization.encode("utf-8", "surrogatepass"), "sha256")
+
+
+def _with(principal: Principal | None, credential: str) -> Principal | None:
+    return principal and (principal if principal.credential else replace(principal, credential=credential))
 
 
 def basic(authorization: str) -> tuple[str, str] | None:

@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from jmaplite.directory.credentials import PASSWORD
 from jmaplite.directory.passwords import Verifier
 from jmaplite.directory.port import Principal
-from jmaplite.directory.tokens import Tokens
+from jmaplite.directory.tokens import Tokens, credential_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Entry:
     principal: Principal
     secrets: tuple[str, ...] = field(default=(), repr=False)
     tokens: tuple[str, ...] = field(default=(), repr=False)
+
+
+_NOBODY = Entry(Principal(""))
 
 
 class MemoryDirectory:
@@ -58,6 +62,11 @@ class MemoryDirectory:
         """A principal by its name."""
         entry = self._entries.get(name)
         return entry.principal if entry else None
+
+    def credentials(self, name: str) -> frozenset[str]:
+        """What a principal may log in with."""
+        entry = self._entries.get(name, _NOBODY)
+        return frozenset({*map(credential_of, entry.tokens), *((PASSWORD,) if entry.secrets else ())})
 
     def principals(self) -> list[Principal]:
         """Every principal, by name."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 
 class DirectoryUnavailable(Exception):
@@ -15,7 +15,8 @@ class Principal:
     """Somebody or some group that may own an account.
 
     `name` is the log-in name and never changes; `emails` has the primary address first; `quota` is in octets (0: none);
-    `member_of` names the groups whose accounts this principal sees.
+    `member_of` names the groups whose accounts this principal sees; `credential` says what it has logged in with,
+    without giving that away, and makes no other principal of it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Principal:
     emails: tuple[str, ...] = ()
     quota: int = 0
     member_of: tuple[str, ...] = ()
+    credential: str = field(default="", compare=False, repr=False)
 
 
 class Directory(Protocol):
@@ -46,3 +48,11 @@ class Directory(Protocol):
 
     def by_email(self, address: str) -> Principal | None:
         """The principal that receives mail for an address. Raises DirectoryUnavailable."""
+
+
+@runtime_checkable
+class KnowsCredentials(Protocol):
+    """What a directory is, too, that can tell which credentials hold without being shown them."""
+
+    def credentials(self, name: str) -> frozenset[str]:
+        """Every `Principal.credential` that a principal may be found with. Raises DirectoryUnavailable."""

@@ -17,6 +17,16 @@ def hash_token(token: str) -> str:
     return _SCHEME + _digest(token).hex()
 
 
+def credential(token: str) -> str:
+    """The `Principal.credential` of whoever has logged in with a token."""
+    return credential_of(hash_token(token))
+
+
+def credential_of(stored: str) -> str:
+    """The same of what is kept in place of a token, `NAME:sha256:HEX` included."""
+    return "token:" + stored.rpartition(_SCHEME)[2].lower()
+
+
 def new_token() -> str:
     """A token that nobody can guess, in characters that a Bearer header may hold (RFC 6750 §2.1)."""
     return secrets.token_urlsafe(32)

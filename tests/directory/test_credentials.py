@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from jmaplite.directory import Directory, DirectoryUnavailable, Principal
 from jmaplite.directory.credentials import Credentials, basic, bearer
+from jmaplite.directory.memory import Entry, MemoryDirectory
+from jmaplite.directory.tokens import hash_token
 
 JANE = Principal("jane")
 
@@ -328,3 +330,28 @@ def test_a_directory_in_memory_will_do() -> None:
 
     directory: Directory = MemoryDirectory([Entry(JANE, ("hunter2",))])
     assert Credentials(directory).verify(GOOD) == JANE
+
+
+def test_whoever_logs_in_is_known_by_what_with() -> None:
+    credentials = Credentials(
+        MemoryDirectory([Entry(JANE, ("one", "two"), ("phone:" + hash_token("t-1"), hash_token("t-2")))])
+    )
+    logins = [
+        credentials.verify(header)
+        for header in (header("jane", "one"), header("jane", "two"), "Bearer t-1", "Bearer t-2")
+    ]
+    assert logins == [JANE] * 4
+    known = [login.credential for login in logins if login]
+    assert known[0] == known[1]
+    assert len(set(known)) == 3
+    assert not any(secret in " ".join(known) for secret in ("one", "two", "t-1", "t-2"))
+
+
+def test_a_directory_of_ones_own_tells_which_credentials_hold() -> None:
+    directory = MemoryDirectory([Entry(JANE, ("one",), ("phone:" + hash_token("t-1"),)), Entry(Principal("joe"))])
+    credentials = Credentials(directory)
+    held = {
+        login.credential for header in (header("jane", "one"), "Bearer t-1") if (login := credentials.verify(header))
+    }
+    assert directory.credentials("jane") == held
+    assert directory.credentials("joe") == directory.credentials("nobody") == frozenset()

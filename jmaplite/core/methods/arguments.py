@@ -16,6 +16,16 @@ from jmaplite.store import Reader
 ACCOUNT_ID = Argument("Id", REQUIRED)
 
 
+def account_argument(data_type: DataType) -> dict[str, Argument]:
+    """The argument `accountId` where a type's methods take it."""
+    return {} if data_type.user_level else {"accountId": ACCOUNT_ID}
+
+
+def access_of(ctx: Context, data_type: DataType, given: Arguments) -> Access:
+    """The account that a call is about. Raises MethodError as Context.access does."""
+    return ctx.own_access() if data_type.user_level else ctx.access(given.get("accountId"), data_type.capability)
+
+
 class Signature:
     """The arguments that a method takes."""
 

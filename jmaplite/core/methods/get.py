@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from jmaplite.core.context import Arguments, Context, Handler, Response
 from jmaplite.core.errors import MethodError, invalid_arguments
-from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, state
+from jmaplite.core.methods.arguments import Signature, access_of, account_argument, state
 from jmaplite.core.schema import Argument, DataType
 
 MOST_PROPERTIES = 1000
@@ -18,7 +18,7 @@ def get(data_type: DataType) -> Handler:
     """The /get method of a type."""
     signature = Signature(
         {
-            "accountId": ACCOUNT_ID,
+            **account_argument(data_type),
             "ids": Argument("Id[]|null"),
             "properties": Argument("String[]|null"),
             **data_type.get_arguments,
@@ -27,9 +27,9 @@ def get(data_type: DataType) -> Handler:
     )
 
     def run(ctx: Context, given: Arguments) -> Response:
-        access = ctx.access(given.get("accountId"), data_type.capability)
+        access = access_of(ctx, data_type, given)
         arguments = signature.read(given)
-        properties = wanted_properties(data_type, arguments["properties"])
+        properties = wanted_properties(data_type, arguments["properties"], ctx.using)
         ids = arguments["ids"]
         most = ctx.limits.max_objects_in_get
         if ids is not None and len(ids) > most:
@@ -44,8 +44,7 @@ def get(data_type: DataType) -> Handler:
             found = data_type.records.read(ctx, access, tx, numbers, properties, arguments)
             current = state(ctx, tx, data_type)
         return {
-            "accountId": access.account_id,
-            "state": current,
+            **({} if data_type.user_level else {"accountId": access.account_id, "state": current}),
             "list": [found[number] for number in numbers if number in found],
             "notFound": not_found(data_type, ids or (), found),
         }
@@ -53,18 +52,20 @@ def get(data_type: DataType) -> Handler:
     return run
 
 
-def wanted_properties(data_type: DataType, properties: list[str] | None) -> tuple[str, ...]:
-    """The properties to answer, without repetitions.
+def wanted_properties(data_type: DataType, properties: list[str] | None, using: Collection[str]) -> tuple[str, ...]:
+    """The properties to answer, without repetitions, to a request that uses these capabilities.
 
-    Raises MethodError: invalidArguments for an unknown one, or for too many.
+    Raises MethodError: invalidArguments for an unknown one, or for too many; forbidden for a secret one.
     """
     if properties is None:
-        return data_type.default_properties or tuple(data_type.properties)
+        return data_type.offered(using)
     if len(properties) > MOST_PROPERTIES:
         raise invalid_arguments(f"properties: more than {MOST_PROPERTIES}")
     for name in properties:
-        if not data_type.known(name):
+        if not data_type.known(name) or data_type.withheld(name, using):
             raise invalid_arguments(f"properties: {data_type.name} has no property {name!r}"[:200])
+        if name in data_type.properties and data_type.properties[name].secret:
+            raise MethodError("forbidden", f"the {name} of a {data_type.name} is not told")
     return tuple(dict.fromkeys(properties))
 
 

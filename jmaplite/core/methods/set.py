@@ -13,7 +13,7 @@ from jmaplite.core.context import Access, Arguments, Context, Handler, Response
 from jmaplite.core.errors import MethodError, SetError, invalid_arguments, invalid_properties
 from jmaplite.core.json import materialise
 from jmaplite.core.kinds import is_id
-from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
+from jmaplite.core.methods.arguments import Signature, access_of, account_argument, check_in_state, state, writable
 from jmaplite.core.schema import Argument, DataType
 from jmaplite.store import Writer
 
@@ -22,8 +22,8 @@ def set_(data_type: DataType) -> Handler:
     """The /set method of a type."""
     signature = Signature(
         {
-            "accountId": ACCOUNT_ID,
-            "ifInState": Argument("String|null"),
+            **account_argument(data_type),
+            **({} if data_type.user_level else {"ifInState": Argument("String|null")}),
             "create": Argument("Id[String[*]]|null"),
             "update": Argument("String[String[*]]|null"),
             "destroy": Argument("String[]|null"),
@@ -33,7 +33,7 @@ def set_(data_type: DataType) -> Handler:
     )
 
     def run(ctx: Context, given: Arguments) -> Response:
-        access = ctx.access(given.get("accountId"), data_type.capability)
+        access = access_of(ctx, data_type, given)
         arguments = signature.read(given)
         create, update = arguments["create"] or {}, arguments["update"] or {}
         destroy = list(dict.fromkeys(arguments["destroy"] or ()))
@@ -51,7 +51,7 @@ def set_(data_type: DataType) -> Handler:
                 failed[creation_id] = error
 
         def work(tx: Writer) -> dict[str, Any]:
-            check_in_state(ctx, tx, data_type, arguments["ifInState"])
+            check_in_state(ctx, tx, data_type, arguments.get("ifInState"))
             old_state = state(ctx, tx, data_type)
             batch = _commit(ctx, access, tx, data_type, arguments, (create, prepared, failed), update, destroy)
             return batch.answer(old_state, state(ctx, tx, data_type))
@@ -152,10 +152,9 @@ class Batch:
 
     def answer(self, old_state: str, new_state: str) -> dict[str, Any]:
         """The arguments of the response."""
+        whose = {"accountId": self.access.account_id, "oldState": old_state, "newState": new_state}
         return {
-            "accountId": self.access.account_id,
-            "oldState": old_state,
-            "newState": new_state,
+            **({} if self.data_type.user_level else whose),
             "created": self.created or None,
             "updated": self.updated or None,
             "destroyed": self.destroyed or None,
@@ -208,7 +207,11 @@ class Batch:
 
         number, whole = self._atomic(make, lambda made: (made[0], None))
         missing = object()
-        told = {name: value for name, value in whole.items() if given.get(name, missing) != value}
+        told = {
+            name: value
+            for name, value in whole.items()
+            if given.get(name, missing) != value and not self.data_type.withheld(name, self.ctx.using)
+        }
         self.created[creation_id] = told
         self.ctx.created_ids[creation_id] = self.data_type.format_id(number)
 
@@ -281,7 +284,8 @@ class Batch:
         data_type, records = self.data_type, self.data_type.records
         changes = records.normal_patch(self.ctx, changes)
         touched = patch.touched(changes)
-        names = [name for name in touched if data_type.known(name)]
+        using = self.ctx.using
+        names = [name for name in touched if data_type.known(name) and not data_type.withheld(name, using)]
         current = materialise(records.current(self.ctx, self.access, self.tx, number, names, changes))
         defaults = {name: prop.default for name, prop in data_type.properties.items() if name in touched}
         patched = patch.apply(current, changes, defaults)

@@ -49,7 +49,7 @@ def parse(ctx: Context, given: Arguments) -> Response:
     if len(blob_ids) > most:
         raise MethodError("requestTooLarge", f"at most {most} blobs")
     wanted = _DEFAULT_PROPERTIES if arguments["properties"] is None else arguments["properties"]
-    properties = wanted_properties(EMAIL, wanted)
+    properties = wanted_properties(EMAIL, wanted, ctx.using)
     check_body_properties(arguments["bodyProperties"])
     parsed: dict[str, Any] = {}
     not_parsable, not_found = [], []
