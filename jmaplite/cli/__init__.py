@@ -23,6 +23,7 @@ COMMANDS = {
     "check-config": Place("check_config", "Show every mistake in a configuration file."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
+    "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
     "verify": Place("verify", "Check that what is stored is whole."),
 }
 

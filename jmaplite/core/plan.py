@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from jmaplite.core import collation
 from jmaplite.core.conditions import Node, Predicates
+from jmaplite.core.context import Context
 from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.ranks import ListSource, Ranks
 from jmaplite.core.schema import DataType
@@ -35,7 +36,7 @@ class Comparator:
     collation: str | None = None
 
 
-def parse_sort(data_type: DataType, value: Any) -> list[Comparator]:
+def parse_sort(data_type: DataType, ctx: Context, value: Any) -> list[Comparator]:
     """A sort argument. Raises MethodError: invalidArguments, unsupportedSort."""
     if value is None:
         return []
@@ -43,10 +44,10 @@ def parse_sort(data_type: DataType, value: Any) -> list[Comparator]:
         raise invalid_arguments("sort must be Comparator[]|null")
     if len(value) > _MOST_COMPARATORS:
         raise MethodError("unsupportedSort", f"more than {_MOST_COMPARATORS} comparators")
-    return [_comparator(data_type, item) for item in value]
+    return [_comparator(data_type, ctx, item) for item in value]
 
 
-def _comparator(data_type: DataType, value: Any) -> Comparator:
+def _comparator(data_type: DataType, ctx: Context, value: Any) -> Comparator:
     if not isinstance(value, dict) or not isinstance(value.get("property"), str):
         raise invalid_arguments("sort: a Comparator is an object with a property")
     ascending, wanted = value.get("isAscending", True), value.get("collation")
@@ -66,7 +67,7 @@ def _comparator(data_type: DataType, value: Any) -> Comparator:
     if sort.keyword is not None:
         if not isinstance(value.get("keyword"), str):
             raise invalid_arguments(f"sort: {value['property']} needs a keyword")
-        parameters = (sort.keyword(value["keyword"]),)
+        parameters = (sort.keyword(ctx, value["keyword"]),)
     other = wanted if sort.text is not None and wanted != collation.DEFAULT else None
     return Comparator(
         sort.expression, not ascending, parameters, sort.mutable, sort.is_key, sort.text, sort.decode, other

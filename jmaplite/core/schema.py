@@ -92,14 +92,15 @@ class Sort:
     `expression` is SQL over the type's own table (alias `{a}`) that orders as the default collation does; `text` that
     of what `decode` makes the string of, for Comparators that name another collation; `mutable` are the properties
     whose change moves a record; with `keyword`, the Comparator must carry a `keyword`, and this makes of it what is
-    bound to the `?` of `expression`; `is_key` says that the order is, but for ties, that of the type's order key.
+    bound to the `?` of `expression` or raises MethodError; `is_key` says that the order is, but for ties, that of the
+    type's order key.
     """
 
     expression: str
     text: str | None = None
     decode: Callable[[Any], str] = str
     mutable: frozenset[str] = frozenset()
-    keyword: Callable[[str], Value] | None = None
+    keyword: Callable[[Context, str], Value] | None = None
     is_key: bool = False
 
 

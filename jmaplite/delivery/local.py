@@ -33,7 +33,7 @@ def deliver(
     with account.read() as tx:
         if queue.arrived(tx, source, number).issuperset(addresses):
             return
-    prepared = prepare(services.blobs, account_id, octets)
+    prepared = prepare(services, account_id, octets)
     now = int(services.clock())
 
     def work(tx: Writer) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from jmaplite.core import history
+from jmaplite.datatypes.mail import conversations
+from jmaplite.datatypes.mail.capability import settings_of
 from jmaplite.delivery import Outbox
 from jmaplite.server.parts import Parts
 from jmaplite.store import StoreError, StoreUnavailable, Writer
@@ -51,11 +53,13 @@ class Chores:
         """Take out the uploads of every account that have expired, what is left of those before, and old history."""
         services, catalog = self._parts.engine.services, self._parts.engine.catalog
         now = int(services.clock())
+        threading = settings_of(services).threading
         names = [data_type.name for capability in catalog.capabilities for data_type in capability.types]
 
         def forget(tx: Writer) -> None:
             self._parts.ground.blobs.expire(tx, now - services.limits.upload_ttl)
             history.tidy(tx, names, now, services.limits.max_history)
+            conversations.forget(tx, threading, now)
 
         for info in self._parts.ground.store.accounts():
             if self._stopped.is_set():

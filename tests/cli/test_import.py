@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jmaplite.blobs import Blobs
+from jmaplite.core.context import Services
 from jmaplite.core.methods.set import set_
 from jmaplite.datatypes.mail import MAILBOX
 from jmaplite.datatypes.mail.ingest import Prepared, prepare
@@ -384,10 +384,10 @@ def test_a_name_that_no_mailbox_may_have_is_told_for_each_message(site: Site, tm
 def test_a_message_that_cannot_be_stored_fails_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something unforeseen in one message does not take those of its batch along."""
 
-    def failing(blobs: Blobs, account_id: str, octets: bytes) -> Prepared:
+    def failing(services: Services, account_id: str, octets: bytes) -> Prepared:
         if octets == message(2):
             raise OverflowError("too much")
-        return prepare(blobs, account_id, octets)
+        return prepare(services, account_id, octets)
 
     monkeypatch.setattr(importer, "prepare", failing)
     assert site.bring(*(Incoming("", message(number), ()) for number in range(5))) == [

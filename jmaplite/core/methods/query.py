@@ -70,7 +70,7 @@ def plan_of(
 ) -> tuple[Plan, Node, list[Comparator]]:
     """The plan for the filter, sort and own arguments of a query, and what they were parsed to."""
     node = parse_filter(data_type, ctx, tx, arguments["filter"])
-    comparators = parse_sort(data_type, arguments["sort"])
+    comparators = parse_sort(data_type, ctx, arguments["sort"])
     plan = make_plan(data_type, tx, node, comparators, collapse=arguments.get("collapseThreads", False))
     if is_tree(arguments):
         plan = TreePlan(data_type, tx, plan, arguments["sortAsTree"], arguments["filterAsTree"], comparators)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from jmaplite.core.context import Context
+from jmaplite.core.context import Context, Services
 
 MAIL = "urn:ietf:params:jmap:mail"
 
 
 @dataclass(frozen=True, slots=True)
+class Threading:
+    """How messages that come in are put into Threads (RFC 8621 §3 leaves it to the server).
+
+    `enabled`: else every message is a Thread of its own. `max_emails`: a Thread that has so many is not added to, the
+    next message begins another (0: no bound). `expire_after`: seconds after which the message ids of messages that are
+    not there any more draw no others into their Thread (0: never). `counted_keywords`: those that conditions and sort
+    orders may look for in whole Threads, beside `$seen` (None: all).
+    """
+
+    enabled: bool = True
+    max_emails: int = 0
+    expire_after: int = 0
+    counted_keywords: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
-    """Limits of mail, in octets and counts."""
+    """Limits of mail, in octets and counts, and how Threads are made."""
 
     max_mailbox_depth: int = 10
     max_size_mailbox_name: int = 255
@@ -21,11 +37,17 @@ class MailSettings:
     max_mailboxes_per_email: int | None = 100
     max_parse_items: int = 10
     max_snippets: int = 100
+    threading: Threading = field(default_factory=Threading)
 
 
 def mail_settings(ctx: Context) -> MailSettings:
     """The settings of the server that a request came to."""
-    found: MailSettings = ctx.services.settings.get(MAIL, _DEFAULTS)
+    return settings_of(ctx.services)
+
+
+def settings_of(services: Services) -> MailSettings:
+    """The settings of a server."""
+    found: MailSettings = services.settings.get(MAIL, _DEFAULTS)
     return found
 
 

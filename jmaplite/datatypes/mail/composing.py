@@ -59,7 +59,7 @@ def compose_email(ctx: Context, access: Access, given: Mapping[str, Any], wrong:
     most = mail_settings(ctx).max_size_email
     if len(octets) > most:
         raise SetError("tooLarge", f"the message would be larger than {most} octets")
-    return Composed(prepare(ctx.services.blobs, access.account_id, octets), defaults)
+    return Composed(prepare(ctx.services, access.account_id, octets), defaults)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from jmaplite.core.kinds import utc_seconds
 from jmaplite.core.ranks import ListSource, Ranks
 from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.mail.body import BODY_ARGUMENTS
-from jmaplite.datatypes.mail.capability import MAIL
+from jmaplite.datatypes.mail.capability import MAIL, mail_settings
 from jmaplite.datatypes.mail.email_records import EmailRecords
 from jmaplite.datatypes.mail.header_fields import header_reader
 from jmaplite.datatypes.mail.header_properties import parse_header_property
@@ -62,6 +62,19 @@ class EmailType(DataType):
 def _keyword(value: str) -> str:
     """A keyword as rows have it; no row has the empty one, which stands for what cannot be a keyword."""
     return value.lower() if is_keyword(value) else ""
+
+
+def _counted(ctx: Context, value: str, error: str) -> str:
+    """The same of a keyword to look for in whole Threads. Raises MethodError if settings do not have it counted."""
+    keyword = _keyword(value)
+    counted = mail_settings(ctx).threading.counted_keywords
+    if counted is not None and keyword != "$seen" and keyword not in counted:
+        raise MethodError(error, f"the keyword {value[:100]!r} is not counted in Threads")
+    return keyword
+
+
+def _in_thread(expression: str) -> Sort:
+    return Sort(expression, keyword=lambda ctx, value: _counted(ctx, value, "unsupportedSort"), mutable=_THREADS)
 
 
 _HAS_KEYWORD = (
@@ -114,9 +127,9 @@ EMAIL = EmailType(
         "to": Sort("{a}.to_key", text="{a}.to_", decode=sorted_name),
         "subject": Sort("{a}.subject_key", text="{a}.subject", decode=sorted_subject),
         "sentAt": Sort(f"coalesce({{a}}.sent, {-1 << 62})"),
-        "hasKeyword": Sort(_HAS_KEYWORD, keyword=_keyword, mutable=_KEYWORDS),
-        "allInThreadHaveKeyword": Sort(_ALL_IN_THREAD, keyword=_keyword, mutable=_THREADS),
-        "someInThreadHaveKeyword": Sort(_SOME_IN_THREAD, keyword=_keyword, mutable=_THREADS),
+        "hasKeyword": Sort(_HAS_KEYWORD, keyword=lambda _, value: _keyword(value), mutable=_KEYWORDS),
+        "allInThreadHaveKeyword": _in_thread(_ALL_IN_THREAD),
+        "someInThreadHaveKeyword": _in_thread(_SOME_IN_THREAD),
     },
     get_arguments=BODY_ARGUMENTS,
     query_arguments={"collapseThreads": Argument("Boolean", False)},
@@ -211,19 +224,23 @@ def _by_size(tx: Reader, where: str, value: int) -> Scan:
 @EMAIL.condition("allInThreadHaveKeyword", "String")
 def all_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: every Email of the Thread has the keyword."""
-    return Scan(_ALL_IN_THREAD, (_keyword(value),), on_key=True, mutable=_THREADS)
+    return _thread_scan(ctx, _ALL_IN_THREAD, value)
 
 
 @EMAIL.condition("someInThreadHaveKeyword", "String")
 def some_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: at least one Email of the Thread has the keyword."""
-    return Scan(_SOME_IN_THREAD, (_keyword(value),), on_key=True, mutable=_THREADS)
+    return _thread_scan(ctx, _SOME_IN_THREAD, value)
 
 
 @EMAIL.condition("noneInThreadHaveKeyword", "String")
 def none_in_thread_have_keyword(ctx: Context, tx: Reader, value: str) -> Scan:
     """RFC 8621 §4.4.1: no Email of the Thread has the keyword."""
-    return Scan(f"NOT {_SOME_IN_THREAD}", (_keyword(value),), on_key=True, mutable=_THREADS)
+    return _thread_scan(ctx, f"NOT {_SOME_IN_THREAD}", value)
+
+
+def _thread_scan(ctx: Context, where: str, value: str) -> Scan:
+    return Scan(where, (_counted(ctx, value, "unsupportedFilter"),), on_key=True, mutable=_THREADS)
 
 
 @EMAIL.condition("hasKeyword", "String")

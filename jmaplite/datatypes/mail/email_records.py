@@ -170,7 +170,7 @@ class EmailRecords(Records):
             "SELECT blob, keywords, received_at FROM email WHERE account=? AND id=?", tx.account, number
         )[0]
         octets = ctx.services.blobs.read(tx, digest)
-        return prepare(ctx.services.blobs, target.account_id, octets), loads(keywords), loads(received)
+        return prepare(ctx.services, target.account_id, octets), loads(keywords), loads(received)
 
     def insert_copy(
         self, ctx: Context, access: Access, tx: Writer, original: Any, given: Mapping[str, Any]

@@ -86,7 +86,7 @@ def _prepare(ctx: Context, access: Access, tx: Reader, email: dict[str, Any]) ->
     if not octets:
         raise SetError("invalidEmail", "a message is not empty")
     staged = Staged(ref.digest, len(octets), octets) if ref.start is None else None
-    return prepare(ctx.services.blobs, access.account_id, octets, staged)
+    return prepare(ctx.services, access.account_id, octets, staged)
 
 
 def _with_defaults(email: dict[str, Any], received: int) -> dict[str, Any]:

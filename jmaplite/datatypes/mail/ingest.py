@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -12,7 +12,9 @@ import orjson
 
 from jmaplite.blobs import Blobs, Staged
 from jmaplite.core import collation, quota
+from jmaplite.core.context import Services
 from jmaplite.core.kinds import utc_date
+from jmaplite.datatypes.mail.capability import Threading, settings_of
 from jmaplite.datatypes.mail.placing import Placing, place
 from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT, EMAIL, HEADER_COLUMNS, placing_columns
 from jmaplite.datatypes.mail.threads import find_thread
@@ -49,11 +51,14 @@ class Prepared:
     words: tuple[str, ...]
     references: tuple[int, ...]
     """Keys of the message ids that it names, each with its subject."""
+    threading: Threading
+    now: int
+    """Seconds of the moment at which it was prepared."""
 
 
-def prepare(blobs: Blobs, account_id: str, octets: bytes, staged: Staged | None = None) -> Prepared:
+def prepare(services: Services, account_id: str, octets: bytes, staged: Staged | None = None) -> Prepared:
     """Read a message. Touches no database; any octets are a message."""
-    staged = staged or blobs.stage(account_id, octets)
+    staged = staged or services.blobs.stage(account_id, octets)
     message = mime.parse(octets)
     fields = mime.header_fields(octets, message.root.header_start, message.root.header_end)
     values = header_values(fields)
@@ -77,7 +82,9 @@ def prepare(blobs: Blobs, account_id: str, octets: bytes, staged: Staged | None 
         has_attachment=message.has_attachment,
         columns=columns,
         words=words,
-        references=_reference_keys(values, mime.thread_subject(subject)),
+        references=reference_keys(values["messageId"], values["inReplyTo"], values["references"], subject),
+        threading=settings_of(services).threading,
+        now=int(services.clock()),
     )
 
 
@@ -123,12 +130,15 @@ def _seconds(date: str | None) -> int | None:
         return None
 
 
-def _reference_keys(values: dict[str, Any], subject: str) -> tuple[int, ...]:
-    """A number for each message id that the message has or names, together with its base subject (RFC 8621 §3)."""
-    own = values["messageId"] or []
-    named = [*(values["inReplyTo"] or ()), *reversed(values["references"] or ())]
-    ids = dict.fromkeys([*own, *named])
-    about = blake2b(subject.encode("utf-8", "replace"), digest_size=16).digest()
+def reference_keys(
+    message_id: Sequence[str] | None,
+    in_reply_to: Sequence[str] | None,
+    references: Sequence[str] | None,
+    subject: str,
+) -> tuple[int, ...]:
+    """A number for each message id that a message has or names, together with its base subject (RFC 8621 §3)."""
+    ids = dict.fromkeys([*(message_id or ()), *(in_reply_to or ()), *reversed(references or ())])
+    about = blake2b(mime.thread_subject(subject).encode("utf-8", "replace"), digest_size=16).digest()
     keys = []
     for message_id in list(ids)[:_MOST_REFERENCES]:
         digest = blake2b(message_id.encode("utf-8", "replace"), digest_size=8, key=about).digest()
@@ -157,7 +167,7 @@ def insert(
     Every way into an account ends here. Raises SetError overQuota; nothing is written then.
     """
     quota.take(tx, "Email", prepared.staged.size)
-    thread = find_thread(tx, blobs, prepared.references)
+    thread = find_thread(tx, blobs, prepared.references, prepared.threading, prepared.now)
     number = tx.change("Email")
     tx.change("EmailDelivery")
     placing = Placing(number, _arrival(tx, received, number), thread, mailboxes, keywords)

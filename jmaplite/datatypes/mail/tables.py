@@ -115,11 +115,12 @@ THREAD_MAILBOX = Table(
 
 EMAIL_REFERENCE = Table(
     "email_reference",
-    (Column("key", "integer"), Column("thread", "integer")),
+    (Column("key", "integer"), Column("thread", "integer"), Column("seen", "integer", default=0)),
     ("key",),
-    (Index("email_reference_thread", ("thread",)),),
+    (Index("email_reference_thread", ("thread",)), Index("email_reference_seen", ("seen",))),
 )
-"""The Thread that a message id with a subject belongs to; the key is a hash of both."""
+"""The Thread that a message id with a subject belongs to, and when (in seconds) it was first seen or last found to be
+in use; the key is a hash of message id and subject."""
 
 EMAIL_TEXT = TextIndex("email_text", ("from_", "to_", "cc", "bcc", "subject", "body"))
 """The words of an Email, by its arrival."""

@@ -2,7 +2,8 @@
 
 Two messages are of one Thread if they have or name a message id in common and their base subjects are the same. A
 message that joins Threads which had nothing in common until it came makes the smaller ones part of the largest; as a
-threadId never changes, their Emails end and begin again under new ids.
+threadId never changes, their Emails end and begin again under new ids. Settings may keep Threads from growing beyond a
+number of Emails, or make none at all (`Threading`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from jmaplite.blobs import Blobs
 from jmaplite.core.context import Access, Context
 from jmaplite.core.records import Records, bury, slots
 from jmaplite.core.schema import DataType, Property
-from jmaplite.datatypes.mail.capability import MAIL
+from jmaplite.datatypes.mail.capability import MAIL, Threading
 from jmaplite.datatypes.mail.placing import place, read_placing
 from jmaplite.store import Column, Reader, Table, Writer
 
@@ -67,27 +68,46 @@ class ThreadRecords(Records):
 THREAD.records = ThreadRecords(THREAD)
 
 
-def find_thread(tx: Writer, blobs: Blobs, references: tuple[int, ...]) -> int:
+def find_thread(tx: Writer, blobs: Blobs, references: tuple[int, ...], threading: Threading, now: int) -> int:
     """The Thread for a message with these references, made if there is none; its list of Emails is about to change."""
+    if not threading.enabled:
+        return new_thread(tx)
     threads: list[int] = []
     if references:
         marks, padded = slots(references)
         sql = f"SELECT DISTINCT thread FROM email_reference WHERE account=? AND key IN ({marks})"
         threads = [row[0] for row in tx.rows(sql, tx.account, *padded)]
+    # Where no Thread has room the message begins another, and what answers it shall follow it there.
+    moves_on = bool(threads)
     if not threads:
-        thread = tx.change("Thread")
-        tx.execute(
-            "INSERT INTO thread (account, id, changed, unread, unread_trash) VALUES (?, ?, ?, 0, 0)",
-            tx.account,
-            thread,
-            thread,
-        )
-    else:
-        thread = threads[0] if len(threads) == 1 else _merge(tx, blobs, threads)
+        thread = new_thread(tx)
+    elif len(threads) == 1 and not threading.max_emails:
+        thread, moves_on = threads[0], False
         touch(tx, thread)
+    else:
+        thread, moves_on = _joined(tx, blobs, threads, threading.max_emails)
+    refer(tx, references, thread, now, anew=moves_on)
+    return thread
+
+
+def refer(tx: Writer, references: Sequence[int], thread: int, now: int, *, anew: bool) -> None:
+    """Remember the Thread of references; `anew`: of those that belong to another one, too."""
+    otherwise = "UPDATE SET thread=excluded.thread" if anew else "NOTHING"
     tx.executemany(
-        "INSERT INTO email_reference (account, key, thread) VALUES (?, ?, ?) ON CONFLICT (account, key) DO NOTHING",
-        [(tx.account, key, thread) for key in references],
+        "INSERT INTO email_reference (account, key, thread, seen) VALUES (?, ?, ?, ?)"
+        f" ON CONFLICT (account, key) DO {otherwise}",
+        [(tx.account, key, thread, now) for key in references],
+    )
+
+
+def new_thread(tx: Writer) -> int:
+    """A Thread without Emails yet."""
+    thread = tx.change("Thread")
+    tx.execute(
+        "INSERT INTO thread (account, id, changed, unread, unread_trash) VALUES (?, ?, ?, 0, 0)",
+        tx.account,
+        thread,
+        thread,
     )
     return thread
 
@@ -107,37 +127,51 @@ def end_if_empty(tx: Writer, thread: int) -> None:
     bury(tx, "Thread", thread)
 
 
-def _merge(tx: Writer, blobs: Blobs, threads: list[int]) -> int:
-    """Make several Threads one; answers the one that stays: the longest, of equals the oldest."""
-    lengths = {
-        thread: tx.value("SELECT count(*) FROM email WHERE account=? AND thread=?", tx.account, thread)
-        for thread in threads
-    }
-    kept = min(threads, key=lambda thread: (-lengths[thread], thread))
-    for thread in threads:
-        if thread != kept:
+def move(tx: Writer, blobs: Blobs, number: int, thread: int) -> int:
+    """End an Email and begin it again in another Thread; answers its new number. The Threads' own rows are left."""
+    old = read_placing(tx, number)
+    assert old is not None
+    place(tx, old, None)
+    bury(tx, "Email", number, kin=old.thread, place=old.arrival)
+    new = replace(old, id=tx.change("Email"), thread=thread)
+    digest = tx.value("SELECT blob FROM email WHERE account=? AND id=?", tx.account, number)
+    tx.execute(
+        "UPDATE email SET id=?, changed=?, moved=?, keyed=?, thread=? WHERE account=? AND id=?",
+        *[new.id] * 4,
+        thread,
+        tx.account,
+        number,
+    )
+    blobs.refer(tx, digest, "Email", new.id)
+    blobs.unrefer(tx, digest, "Email", number)
+    place(tx, None, new)
+    return new.id
+
+
+def _joined(tx: Writer, blobs: Blobs, threads: list[int], most: int) -> tuple[int, bool]:
+    """The Thread that a message goes into which belongs to several, or to one that may be full; and whether it is new.
+
+    Threads that have room for all become one, the longest (of equals, the oldest).
+    """
+    count = "SELECT count(*) FROM email WHERE account=? AND thread=?"
+    lengths = {thread: tx.value(count, tx.account, thread) for thread in threads}
+    kept, *others = sorted(threads, key=lambda thread: (-lengths[thread], thread))
+    if not most or sum(lengths.values()) < most:
+        for thread in others:
             _absorb(tx, blobs, thread, kept)
-    return kept
+        touch(tx, kept)
+        return kept, False
+    for thread in (kept, *others):
+        if lengths[thread] < most:
+            touch(tx, thread)
+            return thread, False
+    return new_thread(tx), True
 
 
 def _absorb(tx: Writer, blobs: Blobs, thread: int, kept: int) -> None:
     """End every Email of a Thread and begin it again, under a new id, in another."""
-    for row in tx.rows("SELECT id, blob FROM email WHERE account=? AND thread=?", tx.account, thread):
-        old = read_placing(tx, row[0])
-        assert old is not None
-        place(tx, old, None)
-        bury(tx, "Email", old.id, kin=thread, place=old.arrival)
-        new = replace(old, id=tx.change("Email"), thread=kept)
-        tx.execute(
-            "UPDATE email SET id=?, changed=?, moved=?, keyed=?, thread=? WHERE account=? AND id=?",
-            *[new.id] * 4,
-            kept,
-            tx.account,
-            old.id,
-        )
-        blobs.refer(tx, row[1], "Email", new.id)
-        blobs.unrefer(tx, row[1], "Email", old.id)
-        place(tx, None, new)
+    for (number,) in tx.rows("SELECT id FROM email WHERE account=? AND thread=?", tx.account, thread):
+        move(tx, blobs, number, kept)
     tx.execute("UPDATE email_reference SET thread=? WHERE account=? AND thread=?", kept, tx.account, thread)
     tx.execute("DELETE FROM thread WHERE account=? AND id=?", tx.account, thread)
     bury(tx, "Thread", thread)

@@ -12,6 +12,8 @@ import orjson
 from jmaplite.blobs import UnknownBlob
 from jmaplite.core.accounts import account_of
 from jmaplite.core.context import Services
+from jmaplite.datatypes.mail import conversations
+from jmaplite.datatypes.mail.capability import settings_of
 from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT
 from jmaplite.datatypes.mail.transfer.importer import Importer, Outcome, Result
 from jmaplite.datatypes.mail.transfer.names import MailboxAt, find_mailbox, read_mailboxes
@@ -136,6 +138,28 @@ class Transfer:
                             arrival >> ARRIVAL_SHIFT,
                             addresses[0]["email"] if addresses else "",
                         )
+
+    def rebuild_threads(self, owner: Owner) -> conversations.Told:
+        """Make Threads what they would be if all mail came in now. Raises TransferFailed."""
+        if not settings_of(self._services).threading.enabled:
+            raise TransferFailed("conversations are off: messages are put into Threads when they are on")
+        with _told():
+            return conversations.rebuild(self._services, owner.account_id)
+
+    def clear_threads(self, owner: Owner) -> conversations.Told:
+        """Make every Email a Thread of its own. Raises TransferFailed."""
+        with _told():
+            return conversations.clear(self._services, owner.account_id)
+
+    def audit_threads(self, owner: Owner) -> list[str]:
+        """Where Threads and their counts are not what they should be, a sentence each. Raises TransferFailed."""
+        with _told():
+            return conversations.audit(self._services, owner.account_id)
+
+    def threads(self, owner: Owner) -> Iterator[conversations.Listed]:
+        """Every Thread, the oldest first. Raises TransferFailed."""
+        with _told():
+            yield from conversations.dump(self._services, owner.account_id)
 
     def verify(self, owner: Owner) -> list[str]:
         """Faults of an account, a sentence each: its files, its blobs, its mail. Raises TransferFailed."""

@@ -130,7 +130,7 @@ class Importer:
             fresh = [digest for digest in entries if _email(tx, digest) is None]
         for digest in fresh:
             octets = entries[digest].messages[0][0].octets
-            entries[digest].prepared = prepare(self._services.blobs, self._account.id, octets)
+            entries[digest].prepared = prepare(self._services, self._account.id, octets)
         return self._account.write(lambda tx: self._write(tx, entries))
 
     def _write(self, tx: Writer, entries: dict[bytes, _Entry]) -> list[Result]:
@@ -153,7 +153,7 @@ class Importer:
             refile(tx, placing, placing.mailboxes | boxes, placing.keywords)
         else:
             first = entry.messages[0][0]
-            prepared = entry.prepared or prepare(self._services.blobs, self._account.id, first.octets)
+            prepared = entry.prepared or prepare(self._services, self._account.id, first.octets)
             received = received_at(first, prepared, int(self._services.clock()))
             insert(tx, self._services.blobs, prepared, boxes, first.flags.keywords, received)
         for message, box in entry.messages:
