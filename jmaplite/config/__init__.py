@@ -1,6 +1,7 @@
 """TOML becomes frozen values: every option is declared once, in `table`."""
 
-from jmaplite.config.kinds import UNLIMITED, Address, Rate
+from jmaplite.config.addresses import Address
+from jmaplite.config.kinds import UNLIMITED, Rate
 from jmaplite.config.load import load, parse
 from jmaplite.config.mistakes import ConfigError, Mistake
 from jmaplite.config.table import Config

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Mistake
-from jmaplite.config.settings import Names, Setting, Settings
+from jmaplite.config.settings import Names, Setting, Settings, dotted
 from jmaplite.config.table import Store
 
 _LISTENER = "server.listener.<id>"
 _CERTIFICATE = "certificate.<id>"
 _DIRECTORY = "directory.<id>"
-_PRINCIPAL = "directory.<id>.principals[]"
+_PEOPLE = ("directory.<id>.principals[]", "directory.<id>.users[]", "directory.<id>.groups[]")
 
 
 def check(settings: Settings) -> None:
@@ -46,16 +46,47 @@ def _directory_exists(settings: Settings) -> None:
         _wrong(settings, directory, f"there is no directory {quoted(directory.value)}{_names(found)}")
 
 
-def _tls_has_a_certificate(settings: Settings) -> None:
+def _certificates_exist(settings: Settings) -> None:
     found = settings.instances(_CERTIFICATE)
-    for names, certificate in settings.all(f"{_LISTENER}.tls.certificate").items():
-        if (certificate.value,) not in found:
-            _wrong(settings, certificate, f"there is no certificate {quoted(certificate.value)}{_names(found)}")
-        elif not settings.was_wrong(f"{_LISTENER}.tls.implicit", names):
-            _wrong(settings, certificate, "is not used: tls.implicit is not set")
-    for names, implicit in settings.all(f"{_LISTENER}.tls.implicit").items():
-        if implicit.value and not settings.was_wrong(f"{_LISTENER}.tls.certificate", names):
+    named = [*settings.all(f"{_LISTENER}.tls.certificate").values(), settings.get("server.tls.certificate")]
+    for name in (*named, *settings.all(f"{_LISTENER}.tls.sni[].certificate").values()):
+        if name is not None and (name.value,) not in found:
+            _wrong(settings, name, f"there is no certificate {quoted(name.value)}{_names(found)}")
+
+
+def _tls_has_a_certificate(settings: Settings) -> None:
+    certificates = settings.instances(_CERTIFICATE)
+    default = len(certificates) == 1 or any(one.value for one in settings.all(f"{_CERTIFICATE}.default").values())
+    for names in settings.instances(_LISTENER):
+        implicit = _listener(settings, "tls.implicit", names)
+        certificate = settings.get(f"{_LISTENER}.tls.certificate", names)
+        protocol = settings.get(f"{_LISTENER}.protocol", names)
+        if implicit is not None and implicit.value and not default and not _is_set(settings, "tls.certificate", names):
             _wrong(settings, implicit, "TLS needs a certificate, and tls.certificate is not set")
+        starts = protocol is not None and protocol.value not in ("jmap", "admin")
+        unused = not starts and not _is_set(settings, "tls.implicit", names)
+        if certificate is not None and unused and (certificate.value,) in certificates:
+            _wrong(settings, certificate, "is not used: tls.implicit is not set")
+
+
+def _listener(settings: Settings, name: str, names: Names) -> Setting | None:
+    """An option of a listener as it is set there, or for all of them."""
+    return settings.get(f"{_LISTENER}.{name}", names) or settings.get(f"server.{name}")
+
+
+def _is_set(settings: Settings, name: str, names: Names) -> bool:
+    """Whether an option of a listener is set, rightly or wrongly, there or for all of them."""
+    return settings.was_wrong(f"{_LISTENER}.{name}", names) or settings.was_wrong(f"server.{name}", ())
+
+
+def _tls_has_a_version(settings: Settings) -> None:
+    for names in settings.instances(_LISTENER):
+        enabled = _listener(settings, "tls.protocols", names)
+        disabled = _listener(settings, "tls.disable-protocols", names)
+        if disabled is not None:
+            left = set(enabled.value if enabled else ("TLSv1.2", "TLSv1.3")) - set(disabled.value)
+            if not left:
+                _wrong(settings, disabled, "leaves no version of TLS that could be spoken")
 
 
 def _certificate_files_exist(settings: Settings) -> None:
@@ -113,21 +144,31 @@ def _store_may_be_a_directory(settings: Settings) -> None:
 
 
 def _addresses_are_bound_once(settings: Settings) -> None:
-    first: dict[tuple[str, int], int] = {}
+    first: dict[str, int] = {}
     for bind in settings.all(f"{_LISTENER}.bind").values():
         if not bind.value:
             _wrong(settings, bind, "at least one address is required")
         for element, address in enumerate(bind.value):
             line = bind.lines[element]
-            earlier = first.setdefault((address.host, address.port), line)
-            if address.port and (earlier != line or address in bind.value[:element]):
+            earlier = first.setdefault(str(address), line)
+            if (address.port or address.path) and (earlier != line or address in bind.value[:element]):
                 _wrong(settings, bind, f"{address} is bound already on line {earlier}", element)
+
+
+def _people(settings: Settings, name: str) -> list[tuple[Names, Setting]]:
+    """An option of principals, in the order of the lines; the names end in the section and the number there."""
+    found = [
+        ((names[0], section, names[1]), setting)
+        for section in _PEOPLE
+        for names, setting in settings.all(f"{section}.{name}").items()
+    ]
+    return sorted(found, key=lambda item: item[1].line)
 
 
 def _principals_differ(settings: Settings) -> None:
     """Within a directory, names differ, addresses differ, and nobody's name is another's address."""
     first: dict[tuple[object, str], tuple[Names, int]] = {}
-    for names, name in sorted(settings.all(f"{_PRINCIPAL}.name").items(), key=lambda item: item[1].line):
+    for names, name in _people(settings, "name"):
         key = (names[0], name.value)
         if key in first:
             _wrong(
@@ -138,7 +179,7 @@ def _principals_differ(settings: Settings) -> None:
         else:
             first[key] = (names, name.line)
     folded = {(directory, _folded(name)): whose for (directory, name), whose in first.items()}
-    for names, emails in sorted(settings.all(f"{_PRINCIPAL}.email").items(), key=lambda item: item[1].line):
+    for names, emails in _people(settings, "email"):
         for element, address in enumerate(emails.value):
             key = (names[0], _folded(address))
             whose, line = folded.setdefault(key, (names, emails.lines[element]))
@@ -156,12 +197,12 @@ def _folded(address: str) -> str:
 
 
 def _groups_exist(settings: Settings) -> None:
-    types = {names: kind.value for names, kind in settings.all(f"{_PRINCIPAL}.type").items()}
+    types = {names: kind.value for names, kind in _people(settings, "type")}
     known = {
-        (names[0], name.value): types.get(names, "individual")
-        for names, name in settings.all(f"{_PRINCIPAL}.name").items()
+        (names[0], name.value): "group" if names[1] == _PEOPLE[2] else types.get(names, "individual")
+        for names, name in _people(settings, "name")
     }
-    for names, member_of in settings.all(f"{_PRINCIPAL}.member-of").items():
+    for names, member_of in _people(settings, "member-of"):
         for element, group in enumerate(member_of.value):
             kind = known.get((names[0], group))
             if kind is None:
@@ -169,16 +210,85 @@ def _groups_exist(settings: Settings) -> None:
             elif kind != "group":
                 message = f"{quoted(group)} is of type {quoted(kind)}, and only a group has members"
                 _wrong(settings, member_of, message, element)
+    for names, group in settings.all(f"{_DIRECTORY}.options.superuser-group").items():
+        if known.get((names[0], group.value)) != "group" and _type(settings, names) == "memory":
+            _wrong(settings, group, f"there is no group {quoted(group.value)}")
+
+
+def _type(settings: Settings, names: Names) -> str:
+    """The type of a directory; empty when it is missing or wrong."""
+    kind = settings.get(f"{_DIRECTORY}.type", names)
+    return str(kind.value) if kind else ""
+
+
+_ONLY: dict[str, tuple[str, ...]] = {
+    "memory": (*_PEOPLE, f"{_DIRECTORY}.options.superuser-group"),
+    "sql": (f"{_DIRECTORY}.query.", f"{_DIRECTORY}.columns."),
+    "ldap": tuple(
+        f"{_DIRECTORY}.{name}"
+        for name in ("base-dn", "timeout", "bind.", "tls.", "filter.", "attributes.", "object-classes.")
+    ),
+}
+"""Types of directories, and how the names of the options begin that only they have."""
+
+_NEEDED = {"sql": ("url", "query.name"), "ldap": ("url", "base-dn", "filter.name")}
+
+_SCHEMES = {"sql": ("sqlite", "postgresql", "postgres"), "ldap": ("ldap", "ldaps", "ldapi")}
+
+
+def _directories_have_what_their_type_needs(settings: Settings) -> None:
+    for names, line in settings.instances(_DIRECTORY).items():
+        kind = _type(settings, names)
+        for name in _NEEDED.get(kind, ()):
+            if not settings.was_wrong(f"{_DIRECTORY}.{name}", names):
+                key = dotted(("directory", names[0], *name.split(".")))
+                settings.mistakes.append(Mistake(line, key, f"a directory of type {kind} needs it"))
+        url = settings.get(f"{_DIRECTORY}.url", names)
+        if url is not None and kind and url.value.partition("://")[0] not in _SCHEMES.get(kind, ()):
+            wanted = " or ".join(f"{scheme}://" for scheme in _SCHEMES.get(kind, ()))
+            message = f"begins with {wanted} where the type is {kind}" if wanted else f"means nothing with type {kind}"
+            _wrong(settings, url, message)
+
+
+def _directories_have_nothing_of_another_type(settings: Settings) -> None:
+    for other, beginnings in _ONLY.items():
+        for names, setting in settings.beginning(beginnings):
+            kind = _type(settings, names[:1])
+            if kind and kind != other:
+                _wrong(settings, setting, f"is for directories of type {other}, and this one is of type {kind}")
+
+
+def _queries_take_one_value(settings: Settings) -> None:
+    for beginning in ("query.", "filter.", "bind.auth.dn"):
+        for _, setting in settings.beginning((f"{_DIRECTORY}.{beginning}",)):
+            if "?" not in setting.value and "$1" not in setting.value:
+                _wrong(settings, setting, "needs a ? where the value goes that is looked for")
+
+
+_ROLES = ("inbox", "drafts", "sent", "archive", "junk", "trash", "all", "flagged", "important", "subscribed")
+
+
+def _folders_have_roles(settings: Settings) -> None:
+    for (role,), line in settings.instances("jmap.folders.<id>").items():
+        if role not in _ROLES:
+            message = f"{quoted(str(role))} is no role (there is {', '.join(map(quoted, _ROLES))})"
+            settings.mistakes.append(Mistake(line, dotted(("jmap", "folders", role)), message))
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _there_is_a_listener,
     _directory_exists,
+    _certificates_exist,
     _tls_has_a_certificate,
+    _tls_has_a_version,
     _certificate_files_exist,
     _keys_belong_to_their_certificates,
     _store_may_be_a_directory,
     _addresses_are_bound_once,
     _principals_differ,
     _groups_exist,
+    _directories_have_what_their_type_needs,
+    _directories_have_nothing_of_another_type,
+    _queries_take_one_value,
+    _folders_have_roles,
 )

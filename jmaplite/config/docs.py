@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from jmaplite.config.sections import Option, options, section_name
+from jmaplite.config.table import REFUSED
 from jmaplite.config.walk import sections
 
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m jmaplite.config.docs docs/config.md` from jmaplite/config/table.py. -->
+<!-- Written by `python -m jmaplite.config.docs docs/config.md` from jmaplite/config/table. -->
 
 One TOML file says everything: `jmaplite serve config.toml`. `jmaplite check-config config.toml` shows every
 mistake in it at once, a line `FILE:LINE: key: message` for each, on standard output; it ends with 1 then, and
@@ -34,10 +35,16 @@ with 0 and `OK` when there is none. The other commands show the same lines on st
 has other names, they mean the same, and only one of them may be used.
 """
 
+_REFUSED = """
+## What is refused by name
+
+Stalwart's documents have these names as well. A file with one of them, or with anything beneath it, is not accepted.
+"""
+
 
 def render() -> str:
     """The whole page, in Markdown."""
-    return _HEAD + "".join(_section(declared) for declared in sorted(sections(), key=section_name))
+    return _HEAD + "".join(_section(declared) for declared in sorted(sections(), key=section_name)) + _refused()
 
 
 def _section(declared: type[Any]) -> str:
@@ -53,7 +60,14 @@ def _table(listed: Iterable[Option]) -> Iterator[str]:
     for one in listed:
         name = f"`{one.name.replace('[]', '')}`"
         others = "".join(f" Also `{alias.replace('[]', '')}`." for alias in one.aliases)
+        if one.everywhere:
+            others += f" For all at once: `{one.everywhere}`."
         yield f"| {name} | {one.kind.name} | {_default(one)} | {one.doc}{others} |"
+
+
+def _refused() -> str:
+    rows = (f"| `{name}` | {reason} |" for name, reason in sorted(REFUSED.items()))
+    return "\n".join([_REFUSED, "| name | reason |", "|---|---|", *rows, ""])
 
 
 def _default(one: Option) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -35,17 +34,6 @@ class Kind(Generic[T]):
     from_text: Callable[[str], object] = str
     element: Kind[Any] | None = None
     keeps_file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a listener is bound: a host name or IP address without brackets, and a port (0: any free one)."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +72,15 @@ def found(value: object) -> str:
             return f"the {type(value).__name__} {value}"
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A string. Raises Wrong."""
     if not isinstance(value, str):
         raise Wrong
     return value
 
 
 def _line(value: object) -> str:
-    text = _text(value)
+    text = text_of(value)
     if not text.strip():
         raise Wrong("is empty")
     if not text.isprintable():
@@ -138,7 +127,7 @@ _DURATION = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)", re.ASCII)
 
 
 def _duration(value: object) -> float:
-    match = _DURATION.fullmatch(_text(value).strip())
+    match = _DURATION.fullmatch(text_of(value).strip())
     if match is None:
         raise Wrong
     return int(match[1]) * _SECONDS[match[2]]
@@ -154,7 +143,7 @@ def _seconds(value: object) -> int:
 def _rate(value: object) -> Rate:
     if value is False:
         return Rate(0, 1)
-    count, slash, period = _text(value).partition("/")
+    count, slash, period = text_of(value).partition("/")
     if not slash or not re.fullmatch(r"[1-9]\d{0,11}", count.strip(), re.ASCII):
         raise Wrong
     seconds = _duration(period)
@@ -163,112 +152,26 @@ def _rate(value: object) -> Rate:
     return Rate(int(count), seconds)
 
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_OWN_FIELDS = {
-    "connection", "content-encoding", "content-length", "content-type", "keep-alive", "te", "trailer",
-    "transfer-encoding", "upgrade",
-}  # fmt: skip
-
-
-def _header(value: object) -> tuple[str, str]:
-    text = _text(value)
-    name, colon, content = text.partition(":")
-    content = content.strip(" \t")
-    if not colon:
-        raise Wrong
-    if not _TOKEN.fullmatch(name):
-        raise Wrong(f"{quoted(name)} is not a header name")
-    if not all(c == "\t" or (c.isascii() and c.isprintable()) for c in content):
-        raise Wrong(f"header {name}: control characters and characters outside ASCII are not allowed in its value")
-    if name.lower() in _OWN_FIELDS:
-        raise Wrong(f"header {name} is set by the server itself")
-    return name, content
-
-
-_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
-
-
-def _host(text: str) -> str | None:
-    """A host without brackets, or None if it is none."""
-    try:
-        if text.startswith("[") and text.endswith("]"):
-            return str(ipaddress.IPv6Address(text[1:-1]))
-        if re.fullmatch(r"[\d.]+", text, re.ASCII):
-            return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        return None
-    return text if _HOST.fullmatch(text) else None
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise Wrong
-    if int(text) > 65535:
-        raise Wrong(f"port {int(text)} is out of range (0 to 65535)")
-    return int(text)
-
-
-def _address(value: object) -> Address:
-    name, _, port = _text(value).strip().rpartition(":")
-    host = _host(name)
-    if host is None:
-        raise Wrong
-    return Address(host, _port(port))
-
-
-def _host_name(value: object) -> str:
-    host = _host(_text(value).strip())
-    if host is None:
-        raise Wrong
-    return host
-
-
-def _url(value: object) -> str:
-    text = _text(value).strip()
-    scheme, separator, rest = text.rpartition("://")
-    if separator and scheme.lower() not in ("http", "https"):
-        raise Wrong(f"scheme {quoted(scheme)} is not served (use https or http)")
-    rest = rest.removesuffix("/")
-    if re.search(r"[/?#]", rest):
-        raise Wrong(f"{quoted(text)} has a path: only scheme, host and port can be chosen")
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", rest)
-    if match is None or _host(match[1]) is None or (match[2] is not None and not _port(match[2])):
-        raise Wrong
-    return scheme.lower() + separator + rest.lower()
-
-
-def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(_text(value).strip(), strict=False)
-    except ValueError:
-        raise Wrong from None
-
-
 def _path(value: object) -> Path:
-    text = _text(value)
+    text = text_of(value)
     if not text or "\0" in text:
         raise Wrong
     return Path(text)
+
+
+def _mode(value: object) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text_of(value), re.ASCII):
+        raise Wrong
+    return int(str(value), 8)
 
 
 _FILE = re.compile(r"%\{file:([^}]*)\}%")
 
 
 def _file(value: object) -> Path:
-    text = _text(value).strip()
+    text = text_of(value).strip()
     match = _FILE.fullmatch(text)
     return _path(match[1] if match else text.removeprefix("file://"))
-
-
-def _email(value: object) -> str:
-    text = _text(value)
-    local, at, domain = text.rpartition("@")
-    if not at or not local or not domain or len(text) > 320 or not text.isprintable():
-        raise Wrong
-    if re.search(r'[\s<>(),;:\\"@\[\]]', domain) or re.search(r'[\s<>(),;:\\"@\[\]]', local):
-        raise Wrong
-    return text
 
 
 def _login(value: object) -> str:
@@ -277,6 +180,13 @@ def _login(value: object) -> str:
         raise Wrong(f"{quoted(text)} has a colon, which a log-in name cannot have (RFC 7617 §2)")
     if text != text.strip():
         raise Wrong(f"{quoted(text)} begins or ends with a space")
+    return text
+
+
+def _secret_text(value: object) -> str:
+    text = text_of(value)
+    if not text or "\0" in text:
+        raise Wrong("is empty, or no text")
     return text
 
 
@@ -289,7 +199,7 @@ _SCHEME = re.compile(
 
 
 def _secret(value: object) -> str:
-    text = _text(value)
+    text = text_of(value)
     if not text:
         raise Wrong("is empty: nobody could log in, or everybody")
     scheme = _SCHEME.match(text)
@@ -302,7 +212,7 @@ def _secret(value: object) -> str:
 
 
 def _token(value: object) -> str:
-    text = _text(value)
+    text = text_of(value)
     if not re.fullmatch(r"(?:[^\x00-\x1f\x7f]{1,200}:)?sha256:[0-9A-Fa-f]{64}", text):
         raise Wrong
     return text
@@ -316,23 +226,19 @@ def _boolean_or_text(text: str) -> object:
     return {"true": True, "false": False}.get(text.strip().lower(), text)
 
 
-STRING = Kind("string", "a string", _text)
+STRING = Kind("string", "a string", text_of)
 LINE = Kind("string", "a string of one line", _line)
 BOOLEAN = Kind("boolean", "true or false", _boolean, _boolean_or_text)
 SIZE = Kind("size", 'a size such as 50000000, "50MB" or "1G"', _size, _number_or_text)
 DURATION = Kind("duration", 'a duration such as "500ms", "30s", "5m", "1h" or "30d"', _duration)
 SECONDS = Kind("duration", 'a duration such as "30s", "5m", "1h" or "30d"', _seconds)
 RATE = Kind("rate", 'a rate such as "1000/1m", or false', _rate, _boolean_or_text)
-HEADER = Kind("header", 'a header line "Name: value"', _header)
-ADDRESS = Kind("address", 'an address and port such as "127.0.0.1:8080" or "[::]:443"', _address)
-HOST = Kind("host", "a host name or an IP address", _host_name)
-URL = Kind("url", 'scheme, host and port such as "https://mail.example.org", or host alone', _url)
-NETWORK = Kind("network", 'a network such as "10.0.0.0/8" or an IP address', _network)
 PATH = Kind("path", "a path", _path)
 FILE = Kind("file", 'a path, "file://PATH" or "%{file:PATH}%"', _file, keeps_file=True)
-EMAIL = Kind("e-mail address", 'an e-mail address such as "jane@example.org"', _email)
 LOGIN = Kind("string", "a name to log in with", _login)
+MODE = Kind("mode", 'the mode of a file such as "660"', _mode)
 SECRET = Kind("password", "a password or an argon2 hash", _secret)
+SECRET_TEXT = Kind("password", "a password", _secret_text)
 TOKEN = Kind("token", '"sha256:HEX" or "TOKEN NAME:sha256:HEX", with 64 hexadecimal digits', _token)
 
 
@@ -341,15 +247,19 @@ def many(element: Kind[T]) -> Kind[tuple[T, ...]]:
     return Kind(f"list of {element.name}", f"a list; each {element.expects}", tuple, element=element)
 
 
-def choice(*names: str) -> Kind[str]:
-    """One of some words."""
+def choice(*names: str, also: Mapping[str, str] | None = None, refused: Mapping[str, str] | None = None) -> Kind[str]:
+    """One of some words, or another word for one of them; some others are refused with a reason."""
+    others, reasons = also or {}, refused or {}
 
     def parse(value: object) -> str:
-        if _text(value) not in names:
+        word = text_of(value)
+        if word in reasons:
+            raise Wrong(f"{quoted(word)} {reasons[word]}")
+        if word not in names and word not in others:
             raise Wrong
-        return str(value)
+        return others.get(word, word)
 
-    words = " or ".join(f'"{name}"' for name in names)
+    words = " or ".join(f'"{name}"' for name in (*names, *others))
     return Kind(words, words, parse)
 
 

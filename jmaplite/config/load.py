@@ -12,7 +12,7 @@ from typing import Any
 from jmaplite.config.checks import check
 from jmaplite.config.lines import index
 from jmaplite.config.mistakes import ConfigError, Mistake
-from jmaplite.config.sections import options, row_fields, section_name
+from jmaplite.config.sections import options, part_fields, row_fields, section_name
 from jmaplite.config.settings import Settings
 from jmaplite.config.table import REPEATED, SINGLE, Config
 from jmaplite.config.walk import walk
@@ -86,13 +86,20 @@ def _section(settings: Settings, declared: type, names: tuple[str | int, ...]) -
     """One section made of its settings, noting what is missing; None when anything is wrong."""
     values: dict[str, Any] = {}
     for one in options(declared):
+        if one.open:
+            values[one.field] = tuple((str(key[-1]), setting.value) for key, setting in settings.all(one.name).items())
+            continue
         setting = settings.get(one.name, names)
+        if setting is None and one.everywhere:
+            setting = settings.get(one.everywhere)
         if setting is not None:
             values[one.field] = setting.value
         elif isinstance(one.value, Path):
             values[one.field] = settings.path.parent / one.value
         elif one.default is None and not settings.was_wrong(one.name, names):
             settings.missing(one, names)
+    for field, inner in part_fields(declared).items():
+        values[field] = _section(settings, inner, names)
     for field, row in row_fields(declared).items():
         values[field] = _repeated(settings, row, names)
     if "id" in declared.__dataclass_fields__:  # type: ignore[attr-defined]

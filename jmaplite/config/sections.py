@@ -17,7 +17,8 @@ class Option:
 
     `name` is dotted; `<id>` stands for a name that the user chooses, `[]` for the rows of an array of tables.
     `value` is the default, if it is a plain one; `default` is what the documentation shows for it, or None
-    where the option is required.
+    where the option is required. `everywhere` is the name under which it may be set for all of a section that
+    repeats at once.
     """
 
     name: str
@@ -28,6 +29,12 @@ class Option:
     aliases: tuple[str, ...]
     secret: bool
     field: str
+    everywhere: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether the user chooses the last part of the name, so that the field is all pairs of name and value."""
+        return self.name.endswith(".<id>")
 
 
 def option(
@@ -40,13 +47,23 @@ def option(
     shown: str | None = None,
     aliases: tuple[str, ...] = (),
     secret: bool = False,
+    everywhere: str = "",
 ) -> Any:
     """A field that is an option, and required if it has no default.
 
     `name` and `aliases` are beneath the section's name, but an alias with a `/` in front is whole. `shown` is
-    the default as the documentation shows it. A `secret` appears in no message.
+    the default as the documentation shows it. A `secret` appears in no message. `everywhere` is whole. A name
+    that is `<id>` takes every key of the section, and the field is a tuple of pairs.
     """
-    about = {"name": name, "kind": kind, "doc": doc, "shown": shown, "aliases": aliases, "secret": secret}
+    about = {
+        "name": name,
+        "kind": kind,
+        "doc": doc,
+        "shown": shown,
+        "aliases": aliases,
+        "secret": secret,
+        "everywhere": everywhere,
+    }
     return field(default=default, default_factory=default_factory, repr=not secret, metadata=about)
 
 
@@ -55,7 +72,12 @@ def rows(row: type[T], *, default: tuple[T, ...] = ()) -> Any:
     return field(default=default, metadata={"rows": row})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, rows))
+def part(inner: type[T]) -> Any:
+    """A field that holds another section, which stands in the same table or beneath it."""
+    return field(default_factory=inner, metadata={"part": inner})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, rows, part))
 def section(name: str) -> Callable[[type[T]], type[T]]:
     """Make a class a section: `name` is the dotted name of its table, as in Option.
 
@@ -64,7 +86,7 @@ def section(name: str) -> Callable[[type[T]], type[T]]:
 
     def make(declared: type[T]) -> type[T]:
         made: type[T] = dataclass(frozen=True, kw_only=True)(declared)
-        setattr(made, _ABOUT, _About(name, _options(name, made), _rows(made)))
+        setattr(made, _ABOUT, _About(name, _options(name, made), _held(made, "rows"), _held(made, "part")))
         return made
 
     return make
@@ -85,12 +107,18 @@ def row_fields(declared: type[Any]) -> dict[str, type[Any]]:
     return _about(declared).rows
 
 
+def part_fields(declared: type[Any]) -> dict[str, type[Any]]:
+    """The fields of a section that hold a section of the same table."""
+    return _about(declared).parts
+
+
 class _About(NamedTuple):
     """What is known of a section since it was declared."""
 
     name: str
     options: tuple[Option, ...]
     rows: dict[str, type[Any]]
+    parts: dict[str, type[Any]]
 
 
 _ABOUT = "__section__"
@@ -105,8 +133,8 @@ def _options(prefix: str, declared: Any) -> tuple[Option, ...]:
     return tuple(_option(prefix, made) for made in fields(declared) if "kind" in made.metadata)
 
 
-def _rows(declared: Any) -> dict[str, type[Any]]:
-    return {made.name: made.metadata["rows"] for made in fields(declared) if "rows" in made.metadata}
+def _held(declared: Any, how: str) -> dict[str, type[Any]]:
+    return {made.name: made.metadata[how] for made in fields(declared) if how in made.metadata}
 
 
 def _option(prefix: str, made: Field[Any]) -> Option:
@@ -123,6 +151,7 @@ def _option(prefix: str, made: Field[Any]) -> Option:
         aliases=tuple(a[1:] if a.startswith("/") else f"{prefix}.{a}" for a in about["aliases"]),
         secret=about["secret"],
         field=made.name,
+        everywhere=about["everywhere"],
     )
 
 

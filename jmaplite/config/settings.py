@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jmaplite.config.addresses import Address
 from jmaplite.config.kinds import Kind, Wrong, found, quoted
 from jmaplite.config.lines import Path as KeyPath
 from jmaplite.config.mistakes import Mistake
@@ -80,6 +81,10 @@ class Settings:
         """An option of a section that repeats, wherever it is set."""
         return {names: setting for (one, names), setting in self._settings.items() if one == name}
 
+    def beginning(self, prefixes: tuple[str, ...]) -> list[tuple[Names, Setting]]:
+        """The options that are set and whose names begin with one of some texts."""
+        return [(names, setting) for (name, names), setting in self._settings.items() if name.startswith(prefixes)]
+
     def was_wrong(self, name: str, names: Names) -> bool:
         """Whether the file sets an option, rightly or wrongly."""
         return (name, names) in self._claimed
@@ -133,6 +138,8 @@ class Settings:
                 message = f"expected {kind.expects}, found {_seen(raw, option, expanded=expanded)}"
             self.mistakes.append(Mistake(self.line(at), dotted(path), message))
             return None
+        if isinstance(plain, Address):
+            return plain.beneath(self.path.parent)
         return self.path.parent / plain if isinstance(plain, Path) else plain
 
     def _expand(self, text: str, *, keep_file: bool) -> str:

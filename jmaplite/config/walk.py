@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from jmaplite.config.kinds import found, quoted
 from jmaplite.config.lines import Path
-from jmaplite.config.sections import Option, options, row_fields, section_name
+from jmaplite.config.sections import Option, options, part_fields, row_fields, section_name
 from jmaplite.config.settings import Names, Settings
-from jmaplite.config.table import REPEATED, SINGLE
+from jmaplite.config.table import REFUSED, REPEATED, SINGLE
 
 
 @dataclass(slots=True)
 class _Node:
-    """A place in the tree of all names. `section` is what repeats here; `any` is what an `<id>` leads to."""
+    """A place in the tree of all names. `section` is what repeats here; `any` is what an `<id>` leads to.
+
+    `refused` is why nothing may stand here, although others have it.
+    """
 
     children: dict[str, _Node] = field(default_factory=dict)
     any: _Node | None = None
     rows: _Node | None = None
     option: Option | None = None
     section: str | None = None
+    refused: str = ""
 
 
 def sections() -> Iterator[type[Any]]:
-    """Every section, those of rows behind the one they stand in."""
+    """Every section, those of rows and parts behind the one they stand in."""
     for declared in (*SINGLE.values(), *REPEATED.values()):
-        yield declared
-        yield from row_fields(declared).values()
+        yield from _with_inner(declared)
+
+
+def _with_inner(declared: type[Any]) -> Iterator[type[Any]]:
+    yield declared
+    for inner in (*part_fields(declared).values(), *row_fields(declared).values()):
+        yield from _with_inner(inner)
 
 
 @cache
 def _tree() -> _Node:
     root = _Node()
+    for name, reason in REFUSED.items():
+        _node(root, name).refused = reason
     for declared in sections():
         name = section_name(declared)
         if name.endswith(("<id>", "[]")):
@@ -43,6 +54,8 @@ def _tree() -> _Node:
         for option in options(declared):
             for one in (option.name, *option.aliases):
                 _node(root, one).option = option
+            if option.everywhere:
+                _node(root, option.everywhere).option = replace(option, name=option.everywhere)
     return root
 
 
@@ -72,14 +85,16 @@ def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, setting
         child = node.children.get(key)
         if child is not None:
             _value(child, value, inner, names, settings)
-        elif node.any is not None:
+        elif node.any is not None and not (node.any.refused and not isinstance(value, dict)):
             _value(node.any, value, inner, (*names, key), settings)
         else:
             settings.wrong(inner, "unknown key" + _suggestion(node, key))
 
 
 def _value(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
-    if node.option is not None:
+    if node.refused:
+        settings.wrong(path, node.refused)
+    elif node.option is not None:
         settings.put(node.option, names, path, value)
     elif node.rows is not None:
         _rows(node.rows, value, path, names, settings)
@@ -90,8 +105,11 @@ def _value(node: _Node, value: object, path: Path, names: Names, settings: Setti
 
 
 def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+    if isinstance(value, dict):
+        _table(node, value, path, (*names, 0), settings)  # one that stands alone is a list of one
+        return
     if not isinstance(value, list):
-        settings.wrong(path, f"expected an array of tables ([[...]]), found {found(value)}")
+        settings.wrong(path, f"expected a table or an array of tables ([[...]]), found {found(value)}")
         return
     for number, row in enumerate(value):
         inner = (*path, number)
@@ -113,4 +131,4 @@ def _suggestion(node: _Node, key: str) -> str:
 
 @cache
 def _names() -> tuple[str, ...]:
-    return tuple(option.name for declared in sections() for option in options(declared))
+    return tuple(option.name for declared in sections() for option in options(declared) if not option.open)

@@ -50,7 +50,7 @@ def listeners(config: Config) -> tuple[Listener, ...]:
 
 def _listener(config: Config, listener: table.Listener) -> Listener:
     tls = None
-    if listener.tls_implicit:
+    if listener.tls_enable and listener.tls_implicit:
         certificate = config.certificate(listener.tls_certificate)
         tls = TLS(certificate.cert, certificate.private_key)
     return Listener(

@@ -31,7 +31,7 @@ prot = "jmap"
 [jmap]
 directory = "ldap"
 [directory.memory]
-type = "sql"
+type = "mysql"
 [jmap.http]
 headers = ["X-A: b",
   "X-B"]
@@ -59,10 +59,10 @@ def test_five_mistakes_are_five_lines_on_standard_output_and_end_with_1(
     assert result.stderr == ""
     assert result.stdout.splitlines() == [
         "config.toml:2: server.listener.jmap.bind: expected an address and port such as "
-        '"127.0.0.1:8080" or "[::]:443", found \'127.0.0.1\'',
+        '"127.0.0.1:8080" or "[::]:443", or "unix:PATH", found \'127.0.0.1\'',
         "config.toml:3: server.listener.jmap.prot: unknown key (did you mean 'protocol'?)",
         "config.toml:5: jmap.directory: there is no directory 'ldap' (there is 'memory')",
-        "config.toml:7: directory.memory.type: expected \"memory\", found 'sql'",
+        'config.toml:7: directory.memory.type: expected "memory" or "sql" or "ldap", found \'mysql\'',
         "config.toml:10: jmap.http.headers: expected a header line \"Name: value\", found 'X-B'",
     ]
 

@@ -187,6 +187,85 @@ private-key = "{form}"
         config.certificate("other")
 
 
+def test_a_listener_takes_what_is_set_for_all_unless_it_says_otherwise() -> None:
+    config = made(
+        """
+[server.socket]
+backlog = 7
+[server.proxy]
+trusted-networks = "::1"
+[server.listener.two]
+proxy.trusted-networks = []
+bind = "unix:run/jmap.sock"
+protocol = "http"
+socket.mode = "600"
+"""
+    )
+    one, two = config.listeners
+    assert (one.trusted_networks, one.backlog, one.socket_mode) == ((ipaddress.ip_network("::1"),), 7, 0o660)
+    assert (two.trusted_networks, two.backlog, two.socket_mode) == ((), 7, 0o600)
+    assert two.protocol == "jmap"
+    assert two.bind == (Address("", 0, Path("/etc/jmaplite/run/jmap.sock")),)
+    assert str(two.bind[0]) == "unix:/etc/jmaplite/run/jmap.sock"
+
+
+@pytest.mark.parametrize("table", ["[relay]", "[[relay]]"])
+def test_one_relay_needs_no_list(table: str) -> None:
+    [relay] = made(f'{table}\naddress = "mail.example.org"\nauth = {{ username = "jane", secret = "x" }}').relays
+    assert (relay.host, relay.port, relay.auth_username, relay.auth_secret) == ("mail.example.org", 587, "jane", "x")
+    assert "'x'" not in repr(relay)
+
+
+def test_users_and_groups_of_the_first_versions_are_principals() -> None:
+    config = made(
+        """
+directory.memory.options.superuser-group = "superusers"
+[[directory.memory.users]]
+name = "jane"
+secret = "x"
+member-of = ["superusers"]
+[[directory.memory.users]]
+name = "joe"
+[[directory.memory.groups]]
+name = "superusers"
+"""
+    )
+    assert [(one.name, one.type) for one in config.directory.principals] == [
+        ("jane", "admin"),
+        ("joe", "individual"),
+        ("superusers", "group"),
+    ]
+
+
+def test_a_directory_has_what_its_type_has() -> None:
+    config = made(
+        """
+[directory.staff]
+type = "ldap"
+address = "ldap://localhost:389"
+base-dn = "dc=example,dc=org"
+filter.name = "(uid=?)"
+attributes = { class = "objectClass", email-alias = ["a", "b"] }
+[directory.base]
+type = "sql"
+url = "sqlite:///users.db"
+query.name = "SELECT name, type, secret, description, quota FROM accounts WHERE name = ?"
+"""
+    )
+    _, staff, base = config.directories
+    assert (staff.url, staff.ldap.base_dn, staff.ldap.attribute_email_alias) == (
+        "ldap://localhost:389",
+        "dc=example,dc=org",
+        ("a", "b"),
+    )
+    assert base.sql.query_name.endswith("?")
+
+
+def test_capabilities_are_chosen_by_any_name() -> None:
+    config = made('[jmap.capabilities]\n"urn:ietf:params:jmap:quota" = false\nblob = true')
+    assert dict(config.capabilities.chosen) == {"urn:ietf:params:jmap:quota": False, "blob": True}
+
+
 def test_macros_stand_for_the_environment_and_for_files(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("hunter2\n")
     config = made(

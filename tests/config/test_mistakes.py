@@ -90,8 +90,8 @@ def test_what_the_parser_cannot_take_is_a_mistake(text: str) -> None:
             "c.toml:8: jmap.email.max-depth: unknown key (did you mean 'jmap.mailbox.max-depth'?)",
         ),
         (
-            "[jmap.email]\nttl = '1h'",
-            "c.toml:8: jmap.email.ttl: unknown key (did you mean 'jmap.protocol.upload.ttl'?)",
+            "[jmap.email]\nlenient-sort = true",
+            "c.toml:8: jmap.email.lenient-sort: unknown key (did you mean 'jmap.compat.lenient-sort'?)",
         ),
         (
             "[jmap.mailbox]\nmax-attachment-size = 5",
@@ -136,7 +136,7 @@ WRONG_KINDS = [
         "true",
         "expected a whole number, at least 1, or false, found true",
     ),
-    ("store.type", '"mysql"', "expected \"sqlite\", found 'mysql'"),
+    ("store.type", '"oracle"', "expected \"sqlite\", found 'oracle'"),
     ("store.path", '""', "expected a path, found ''"),
     ("log.level", '"loud"', 'expected "debug" or "info" or "warning" or "error", found \'loud\''),
     ("log.level", "1", 'expected "debug" or "info" or "warning" or "error", found the number 1'),
@@ -197,7 +197,7 @@ def test_a_wrong_value_says_what_was_expected_and_what_was_found(key: str, value
             "tls.implicit: TLS needs a certificate, and tls.certificate",
         ),
         ('bind = "1.2.3.4:1"\ntls.certificate = "x"', "tls.certificate: there is no certificate 'x'"),
-        ('bind = "1.2.3.4:1"\nprotocol = "imap"', "protocol: expected \"jmap\", found 'imap'"),
+        ('bind = "1.2.3.4:1"\nprotocol = "imap"', "protocol: 'imap' is not spoken here: only JMAP clients"),
         (
             'bind = "1.2.3.4:1"\nproxy.trusted-networks = "10.0.0.0/33"',
             "proxy.trusted-networks: expected a network",
@@ -262,7 +262,7 @@ tls.certificate = "x"
     [
         ('member-of = ["jane"]', "member-of: 'jane' is of type 'individual', and only a group has members"),
         ('member-of = ["staff"]', "member-of: there is no group 'staff'"),
-        ('email = ["jane"]', "email: expected an e-mail address such as \"jane@example.org\", found 'jane'"),
+        ('email = ["jane"]', 'email: expected an e-mail address such as "jane@example.org"'),
         ('email = ["Jane <j@x.org>"]', "email: expected an e-mail address such as"),
         ('quota = "much"', "quota: expected a size such as"),
         ('type = "superuser"', 'type: expected "individual" or "admin" or "group", found'),
@@ -292,6 +292,30 @@ def test_a_principal_that_cannot_be_is_a_mistake(line: str, message: str) -> Non
 def test_a_name_that_nobody_can_log_in_with_is_a_mistake(name: str, message: str) -> None:
     text = f"{GOOD}[[directory.memory.principals]]\nname = {name}\n"
     assert mistakes(text) == [f"c.toml:8: directory.memory.principals[0].name: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('type = "ldap"', "c.toml:7: directory.x.url: a directory of type ldap needs it"),
+        ('type = "sql"\nurl = "ldap://h"', "c.toml:9: directory.x.url: begins with sqlite:// or postgresql:// or"),
+        ('type = "memory"\nbase-dn = "x"', "c.toml:9: directory.x.base-dn: is for directories of type ldap, and"),
+        (
+            'type = "memory"\nquery.name = "x ?"',
+            "c.toml:9: directory.x.query.name: is for directories of type sql",
+        ),
+        ('type = "sql"\nquery.name = "SELECT 1"', "c.toml:9: directory.x.query.name: needs a ? where the value goes"),
+        ('type = "oidc"', "c.toml:8: directory.x.type: 'oidc' is not known here"),
+        ('type = "memory"\nstore = "y"', "c.toml:9: directory.x.store: is not needed: write url and query.*"),
+    ],
+)
+def test_a_directory_that_cannot_be_is_a_mistake(text: str, message: str) -> None:
+    assert any(line.startswith(message) for line in mistakes(f"{GOOD}[directory.x]\n{text}\n"))
+
+
+def test_the_role_of_a_folder_is_one_that_exists() -> None:
+    [line] = mistakes(f'{GOOD}[jmap.folders.spam]\nname = "Spam"\n')
+    assert line.startswith("c.toml:7: jmap.folders.spam: 'spam' is no role (there is 'inbox', ")
 
 
 def test_principals_must_differ_in_name_and_address() -> None:

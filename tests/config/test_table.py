@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from jmaplite.config import ConfigError, Mistake, parse
 from jmaplite.config.docs import render
 from jmaplite.config.sections import Option, options
+from jmaplite.config.table import REFUSED
 from jmaplite.config.walk import sections
 
 DOCS = Path(__file__).parents[2] / "docs" / "config.md"
 OPTIONS = [option for declared in sections() for option in options(declared)]
-NAMES = [(option, name) for option in OPTIONS for name in (option.name, *option.aliases)]
+NAMES = [(option, name) for option in OPTIONS for name in (option.name, *option.aliases, option.everywhere) if name]
 
 
 def key(name: str) -> str:
@@ -42,6 +44,7 @@ def test_an_option_is_documented_with_its_kind_default_and_other_names(option: O
     assert option.default is None or option.default in line or option.default in ('""', "[]")
     for alias in option.aliases:
         assert f"`{alias.replace('[]', '')}`" in line
+    assert option.everywhere in line
 
 
 def test_the_documentation_is_what_the_table_gives() -> None:
@@ -53,10 +56,17 @@ def test_no_name_is_used_twice() -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_by_name_has_its_reason_and_whatever_is_beneath(name: str) -> None:
+    [mistake] = [one for one in found(f"{key(name)}.y.z = 5\n") if one.key.startswith(key(name))]
+    assert mistake == (1, key(name), REFUSED[name])
+    assert name in DOCS.read_text("utf-8")
+
+
 def test_a_default_that_is_shown_is_one_that_the_option_takes() -> None:
     wrong = []
     for option in OPTIONS:
-        if option.default not in (None, '""', "the machine's name"):
+        if not option.open and option.default not in (None, '""', "the machine's name"):
             mistakes = found(document(option.name, str(option.default)))
             wrong += [mistake for mistake in mistakes if mistake.key == key(option.name).replace("[]", "[0]")]
     assert wrong == []
@@ -103,8 +113,8 @@ def test_no_configuration_is_answered_with_more_than_mistakes_on_lines(
     settings: list[tuple[tuple[Option, str], str]],
 ) -> None:
     """Several options at once, never all that are required."""
-    rows = [item for item in settings if "[]" in item[0][1]]
     lines = [f"{key(name)} = {value}" for (_, name), value in settings if "[]" not in name]
-    lines += ["[[directory.x.principals]]"] if rows else []
-    lines += [f"{name.partition('[].')[2]} = {value}" for (_, name), value in rows]
+    rows = [(*name.split("[]."), value) for (_, name), value in settings if "[]" in name]
+    for table, group in itertools.groupby(sorted(rows), key=lambda row: row[0]):
+        lines += [f"[[{key(table)}]]", *(f"{rest} = {value}" for _, rest, value in group)]
     found("\n".join(lines))

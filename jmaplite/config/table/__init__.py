@@ -1,0 +1,157 @@
+"""Every option, declared once: its name, kind, default, meaning and other names. A module for each theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
+from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, User
+from jmaplite.config.table.jmap import (
+    Capabilities,
+    Compat,
+    Conversations,
+    Cors,
+    Email,
+    Folder,
+    Http,
+    Jmap,
+    Limits,
+    Mailbox,
+    RateLimit,
+    SessionCache,
+    Submission,
+)
+from jmaplite.config.table.listeners import Certificate, Listener, Network, Server, ServerHttp, ServerName
+from jmaplite.config.table.push import EventSource, Push, WebSocket
+from jmaplite.config.table.refused import REFUSED
+from jmaplite.config.table.storage import Dev, Log, Store
+
+__all__ = [
+    "REFUSED",
+    "REPEATED",
+    "SINGLE",
+    "Capabilities",
+    "Certificate",
+    "Compat",
+    "Config",
+    "Conversations",
+    "Cors",
+    "Dev",
+    "Directory",
+    "Email",
+    "EventSource",
+    "Folder",
+    "Group",
+    "Http",
+    "Jmap",
+    "Ldap",
+    "Limits",
+    "Listener",
+    "Log",
+    "Mailbox",
+    "Network",
+    "Principal",
+    "Push",
+    "Queue",
+    "RateLimit",
+    "Recipients",
+    "Relay",
+    "Server",
+    "ServerHttp",
+    "ServerName",
+    "SessionCache",
+    "Sieve",
+    "Sql",
+    "Store",
+    "Submission",
+    "User",
+    "WebSocket",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole configuration. `path` is the file that it came from.
+
+    Sizes are octets, durations seconds, paths absolute; what refers to something by name is known to exist.
+    """
+
+    path: Path
+    jmap: Jmap
+    listeners: tuple[Listener, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    relays: tuple[Relay, ...] = ()
+    server: Server = field(default_factory=Server)
+    server_http: ServerHttp = field(default_factory=ServerHttp)
+    store: Store = field(default_factory=Store)
+    http: Http = field(default_factory=Http)
+    cors: Cors = field(default_factory=Cors)
+    limits: Limits = field(default_factory=Limits)
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    email: Email = field(default_factory=Email)
+    compat: Compat = field(default_factory=Compat)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    session_cache: SessionCache = field(default_factory=SessionCache)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    conversations: Conversations = field(default_factory=Conversations)
+    submission: Submission = field(default_factory=Submission)
+    event_source: EventSource = field(default_factory=EventSource)
+    web_socket: WebSocket = field(default_factory=WebSocket)
+    push: Push = field(default_factory=Push)
+    queue: Queue = field(default_factory=Queue)
+    recipients: Recipients = field(default_factory=Recipients)
+    sieve: Sieve = field(default_factory=Sieve)
+    log: Log = field(default_factory=Log)
+    dev: Dev = field(default_factory=Dev)
+
+    @property
+    def directory(self) -> Directory:
+        """The directory in use."""
+        return next(one for one in self.directories if one.id == self.jmap.directory)
+
+    def certificate(self, name: str) -> Certificate:
+        """A certificate by its name, or the default one for an empty name. Raises KeyError."""
+        for one in self.certificates:
+            if one.id == name or (not name and (one.default or len(self.certificates) == 1)):
+                return one
+        raise KeyError(name)
+
+
+SINGLE: dict[str, type] = {
+    "server": Server,
+    "server_http": ServerHttp,
+    "store": Store,
+    "jmap": Jmap,
+    "http": Http,
+    "cors": Cors,
+    "limits": Limits,
+    "mailbox": Mailbox,
+    "email": Email,
+    "compat": Compat,
+    "capabilities": Capabilities,
+    "session_cache": SessionCache,
+    "rate_limit": RateLimit,
+    "conversations": Conversations,
+    "submission": Submission,
+    "event_source": EventSource,
+    "web_socket": WebSocket,
+    "push": Push,
+    "queue": Queue,
+    "recipients": Recipients,
+    "sieve": Sieve,
+    "log": Log,
+    "dev": Dev,
+}
+"""Sections that stand once, by their field in Config."""
+
+REPEATED: dict[str, type] = {
+    "listeners": Listener,
+    "certificates": Certificate,
+    "directories": Directory,
+    "folders": Folder,
+    "relays": Relay,
+}
+"""Sections that repeat for each name, by their field in Config."""

@@ -1,0 +1,60 @@
+"""Where mail is kept, what is logged, and what only a test fixture has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jmaplite.config.kinds import BOOLEAN, PATH, STRING, choice, many
+from jmaplite.config.sections import option, section
+
+_SERVERS = ("postgresql", "mysql", "foundationdb", "rocksdb")
+"""Kinds of store that Stalwart has besides."""
+
+
+@section("store")
+class Store:
+    """Where mail is kept."""
+
+    type: str = option(
+        "type",
+        choice("sqlite", refused=dict.fromkeys(_SERVERS, "is not there yet: mail is kept in SQLite")),
+        "The kind of store: `sqlite` is a directory of database files.",
+        default="sqlite",
+    )
+    path: Path = option("path", PATH, "The directory of the store.", default=Path("data"))
+
+
+@section("log")
+class Log:
+    """What is logged, to standard error."""
+
+    level: str = option(
+        "level",
+        choice("debug", "info", "warning", "error"),
+        "The least severity that is logged.",
+        default="info",
+    )
+    format: str = option(
+        "format", choice("text", "json"), "Lines for people, or one JSON object a line.", default="text"
+    )
+
+
+@section("dev")
+class Dev:
+    """What only a fixture for tests of JMAP clients needs. Never for mail that matters."""
+
+    enable: bool = option("enable", BOOLEAN, "Whether any of this is there.", default=False)
+    control: bool = option("control", BOOLEAN, "The control API.", default=True)
+    inspector: bool = option("inspector", BOOLEAN, "The inspector, a web page.", default=True)
+    auto_provision: bool = option(
+        "auto-provision", BOOLEAN, "Make every user at the first log-in, whatever the password.", default=False
+    )
+    seed: str = option(
+        "seed", STRING, "Begin ids, states and made-up mail from this, so that they are the same each time.", default=""
+    )
+    mail: tuple[Path, ...] = option(
+        "mail",
+        many(PATH),
+        "Messages to begin with: files in mbox or EML, Maildirs, or directories of such.",
+        default=(),
+    )
