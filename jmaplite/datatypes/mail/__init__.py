@@ -42,6 +42,7 @@ def mail(settings: MailSettings) -> Capability:
         methods=(*(method for kind in TYPES for method in kind.standard_methods(STANDARD)), snippets.METHOD),
         types=TYPES,
         texts=(EMAIL_TEXT,),
+        signals=("EmailDelivery",),
         fill=make_first_mailboxes,
     )
 

@@ -1,0 +1,1 @@
+"""State changes to clients (RFC 8620 §7)."""
