@@ -244,6 +244,19 @@ class EmbeddedBlobs:
         tx.execute("DELETE FROM blob_upload WHERE account = ? AND time < ?", tx.account, before)
         return sum(self._forget(tx, digest) for digest in digests)
 
+    def copy_to(self, account_id: str, directory: Path) -> None:
+        """Put the files of an account's large blobs into a directory: linked where that can be, else copied.
+
+        Copy the account's database first: then every blob of the copy has its file. Raises StoreUnavailable.
+        """
+        with on_disk():
+            self._files(account_id).copy_to(directory)
+
+    def put_back(self, account_id: str, directory: Path) -> None:
+        """Put files of such a directory, of those that are missing, where an account has them."""
+        with on_disk():
+            self._files(account_id).put_back(directory)
+
     def sweep(self, tx: Reader) -> int:
         """Remove files that no blob needs, an hour after they were last needed; answers how many.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -114,6 +115,19 @@ class AccountFiles:
                 return True
         return False
 
+    def copy_to(self, directory: Path) -> None:
+        """Put all files into a directory under the names that they have here; those that go meanwhile are left."""
+        for digest in self.digests():
+            with suppress(FileNotFoundError):
+                _copy(self.path(digest), directory / self.path(digest).relative_to(self.directory))
+
+    def put_back(self, directory: Path) -> None:
+        """Take over the files of such a directory that are not here."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        for found in directory.glob("[0-9a-f][0-9a-f]/*"):
+            _copy(found, self.directory / found.relative_to(directory))
+            _sync((self.directory / found.relative_to(directory)).parent)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Nobody else, in this process or another, enters or removes a file meanwhile."""
@@ -133,6 +147,22 @@ def sweep_uploads(accounts: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_mtime <= time.time() - _STALE_SECONDS:
                 path.unlink()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Have a file, which never changes, in another place too; durably."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, or one without links
+            part = target.with_name(f".part-{target.name}")
+            shutil.copyfile(source, part)
+            part.chmod(0o600)
+            _sync(part)
+            part.rename(target)
 
 
 def _sync(path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from jmaplite.config import Config, table
+from jmaplite.config import UNLIMITED, Config, table
 from jmaplite.core.limits import Limits
-from jmaplite.datatypes.mail.capability import MailSettings
+from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
 from jmaplite.web import TLS, HTTPSettings, Listener, Timeouts
 
@@ -25,6 +25,17 @@ def mail_settings(config: Config) -> MailSettings:
         max_size_email=config.email.max_size,
         max_parse_items=config.email.parse_max_items,
         max_snippets=config.limits.max_snippets,
+        threading=_threading(config.conversations),
+    )
+
+
+def _threading(told: table.Conversations) -> Threading:
+    counted = frozenset(flag.replace("\\", "$").lower() for flag in told.counted_flags)
+    return Threading(
+        enabled=told.enable,
+        max_emails=0 if told.max_thread == UNLIMITED else told.max_thread,
+        expire_after=0 if told.expire_after == UNLIMITED else told.expire_after,
+        counted_keywords=counted or None,
     )
 
 

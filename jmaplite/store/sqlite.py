@@ -119,14 +119,23 @@ class SQLiteStore:
             faults.append(f"{path} says that it belongs to {found.owner}, the list of accounts does not")
         return faults
 
+    def remove_account(self, account_id: str) -> None:
+        """Take an account away for good, with all that it holds. Raises UnknownAccount, StoreUnavailable."""
+        handle = self.account(account_id)
+        with self._lock:
+            self._handles.pop(account_id, None)
+            self._open.pop(account_id, None)
+        self._system.remove(account_id)
+        handle.close()
+
     def poll(self) -> None:
         """Announce what other processes have committed to the accounts that are open here."""
         for handle in list(self._open.values()):
             handle.poll()
 
-    def renew_epoch(self) -> str:
-        """Take another epoch, after accounts were restored from a copy; answers it."""
-        self.epoch = self._system.renew_epoch()
+    def renew_epoch(self, epoch: str | None = None) -> str:
+        """Take another epoch (one of its own making, if none is given), after accounts were put back; answers it."""
+        self.epoch = self._system.renew_epoch(epoch)
         return self.epoch
 
     def settle(self) -> None:

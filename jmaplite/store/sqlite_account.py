@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 import apsw
 
+from jmaplite.store.disk import create_file, on_disk, sync
 from jmaplite.store.feed import LocalFeed
 from jmaplite.store.group import Group, Task
 from jmaplite.store.housekeeping import Housekeeper
 from jmaplite.store.port import Change, StoreError, StoreUnavailable, Writer
-from jmaplite.store.sqlite_connection import Session, connect, translated
+from jmaplite.store.sqlite_connection import Session, connect, copied, pour, translated
 from jmaplite.store.sqlite_text import TextStatements
 from jmaplite.store.sqlite_transaction import Ledger, SQLiteReader, SQLiteWriter, states
 
@@ -173,6 +174,43 @@ class SQLiteAccount:
             return [str(translated(error))]
         finally:
             session.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Write the account as it is at this moment into a file that is not there yet, durably, while others write.
+
+        Raises StoreUnavailable, StoreDamaged.
+        """
+        with on_disk():
+            create_file(path)
+            source = self.take()
+            try:
+                copied(source, path)
+            finally:
+                self.give(source)
+            sync(path)
+
+    def put_back(self, path: Path) -> None:
+        """Make the account what a copy of it is, in one transaction: readers see all of the one or of the other.
+
+        States may go back by this: the store needs another epoch. Raises StoreUnavailable, StoreDamaged.
+        """
+        source = connect(path, writes=False)
+        try:
+            with self._write_lock:
+                self._close_writer()
+                target = self._open(writes=True)
+                try:
+                    pour(source, target)
+                    now = states(target)
+                finally:
+                    target.close()
+                with self._known_lock:
+                    self._known = {}
+        except apsw.Error as error:
+            raise translated(error) from error
+        finally:
+            source.close()
+        self._announce(now)
 
     def park(self) -> None:
         """Close the connections that nobody uses; those in use follow when they are handed back."""

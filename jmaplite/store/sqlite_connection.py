@@ -71,6 +71,27 @@ def connect(path: Path, *, writes: bool) -> Session:
     return session
 
 
+def pour(source: Session, target: Session) -> None:
+    """Give one database all the contents of another; those who read it meanwhile see what it was."""
+    with target.connection.backup("main", source.connection, "main") as copying:
+        copying.step()
+        if not copying.done:
+            raise apsw.BusyError("the database is in use")
+
+
+def copied(source: Session, path: Path) -> None:
+    """Copy a database as it is at this moment into an empty file, complete without a write-ahead log beside it."""
+    try:
+        target = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            with target.backup("main", source.connection, "main") as copying:
+                copying.step()
+        finally:
+            target.close(True)
+    except apsw.Error as error:
+        raise translated(error) from error
+
+
 def _settle(session: Session, writes: bool) -> None:
     """Give a new connection its settings; the first to touch the file is where a damaged one shows."""
     session.connection.set_busy_timeout(BUSY_MILLISECONDS)

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -104,10 +104,20 @@ class System:
         self._owners[owner] = account_id
         return account_id, True
 
-    def renew_epoch(self) -> str:
+    def remove(self, account_id: str) -> None:
+        """Take an account out of the list, and its directory away."""
+        with self._transaction():
+            self._session.execute("DELETE FROM account WHERE id = ?", (account_id,))
+            self._owners = {owner: known for owner, known in self._owners.items() if known != account_id}
+            gone = self._directory / f"{_UNFINISHED}{account_id}"
+            with suppress(FileNotFoundError):
+                self.directory(account_id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)  # what is left is swept when the store is opened
+
+    def renew_epoch(self, epoch: str | None = None) -> str:
         """Another epoch, after accounts were put back from a copy: no client may trust what it has cached."""
         with self._transaction():
-            self.epoch = _new_epoch()
+            self.epoch = epoch or _new_epoch()
             self._session.execute("UPDATE store SET epoch = ?", (self.epoch,))
         return self.epoch
 

@@ -57,7 +57,7 @@ class Site:
     def run(self, *words: str | Path) -> Result:
         """A command with its subcommand first; `--config` is put in."""
         command = [str(word) for word in words]
-        at = 1 if command[0] == "verify" else 2
+        at = 1 if command[0] in ("verify", "backup", "restore") else 2
         return CliRunner().invoke(cli.main, [*command[:at], "--config", str(self.config), *command[at:]])
 
     @contextmanager

@@ -105,7 +105,7 @@ def dump(services: Services, account_id: str) -> Iterator[Listed]:
         yield Listed(f"T{thread:x}", tuple(emails))
 
 
-def forget(tx: Writer, threading: Threading, now: int, most: int = 500) -> int:
+def forget(tx: Writer, threading: Threading, now: int, most: int = 200) -> int:
     """Forget message ids that have expired and that no Email of their Thread has or names; answers how many.
 
     At most `most` are looked at; those in use are looked at again when as much time has passed.

@@ -1,0 +1,97 @@
+"""Backups: a store copied while it is in use, and made anew from such a copy.
+
+A backup is a directory: `backup.json`, and for each account its database, complete in one file, and its large blobs.
+These are linked where the backup is on the file system of the store (they never change), so that it takes little room.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from jmaplite import __version__
+from jmaplite.blobs.embedded import EmbeddedBlobs
+from jmaplite.config import Config
+from jmaplite.server.ground import CannotServe, opened
+from jmaplite.store import StoreError
+from jmaplite.store.sqlite_account import FILE
+
+MANIFEST = "backup.json"
+_FORMAT = 1
+
+
+class BackupFailed(Exception):
+    """A backup cannot be made or put back; the only argument is a sentence."""
+
+
+def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
+    """Copy the store into a directory that is not there yet; answers each owner once the account is copied.
+
+    It appears under its name when it is whole. `now` is in seconds since the epoch. Raises BackupFailed.
+    """
+    if target.exists():
+        raise BackupFailed(f"{target} is there already: a backup overwrites nothing")
+    part = target.with_name(f".{target.name}.part")
+    try:
+        ground = opened(config, create=False)
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(mode=0o700, parents=True)
+            accounts = ground.store.accounts()
+            for account in accounts:
+                directory = part / "accounts" / account.id
+                directory.mkdir(mode=0o700, parents=True)
+                ground.store.account(account.id).copy_to(directory / FILE)
+                ground.blobs.copy_to(account.id, directory / "blobs")
+                yield account.owner
+            told = {"format": _FORMAT, "version": __version__, "made": int(now), "accounts": len(accounts)}
+            (part / MANIFEST).write_text(json.dumps(told) + "\n", encoding="utf-8")
+            part.rename(target)
+        finally:
+            ground.close()
+    except CannotServe as error:
+        raise BackupFailed(str(error)) from error
+    except (OSError, StoreError) as error:
+        raise BackupFailed(f"the backup cannot be made: {error}") from error
+
+
+def restore(config: Config, source: Path) -> int:
+    """Make the store that a configuration names from a backup, under another epoch; answers how many accounts it has.
+
+    Clients fetch everything anew, for what they have may be newer than the backup. Raises BackupFailed.
+    """
+    _check(source)
+    path = config.store.path
+    if path.exists() and any(path.iterdir()):
+        raise BackupFailed(f"there is something in {path}: move it away, a restored store begins in an empty place")
+    try:
+        for account in sorted((source / "accounts").iterdir()) if (source / "accounts").exists() else []:
+            directory = path / "accounts" / account.name
+            directory.mkdir(mode=0o700, parents=True)
+            shutil.copyfile(account / FILE, directory / FILE)
+            (directory / FILE).chmod(0o600)
+            (directory / "blobs").mkdir(mode=0o700)
+            EmbeddedBlobs(path).put_back(account.name, account / "blobs")
+        ground = opened(config)
+        try:
+            ground.store.renew_epoch()
+            return len(ground.store.accounts())
+        finally:
+            ground.close()
+    except CannotServe as error:
+        raise BackupFailed(str(error)) from error
+    except (OSError, StoreError) as error:
+        raise BackupFailed(f"the backup cannot be restored: {error}") from error
+
+
+def _check(source: Path) -> None:
+    """Raise BackupFailed for what is no backup."""
+    try:
+        told = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+        known = told["format"] == _FORMAT
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BackupFailed(f"{source} is not a backup: it has no proper {MANIFEST}") from None
+    if not known:
+        raise BackupFailed(f"{source} was made by another version of this program ({told.get('version')})")
