@@ -104,6 +104,13 @@ def _host_name(value: object) -> str:
     return host
 
 
+def _subject(value: object) -> str:
+    text = text_of(value).strip()
+    if _host(text.removeprefix("*.")) is None:
+        raise Wrong
+    return text
+
+
 def _url(value: object) -> str:
     text = text_of(value).strip()
     scheme, separator, rest = text.rpartition("://")
@@ -179,6 +186,7 @@ def _directory_url(value: object) -> str:
 HEADER = Kind("header", 'a header line "Name: value"', _header)
 ADDRESS = Kind("address", 'an address and port such as "127.0.0.1:8080" or "[::]:443", or "unix:PATH"', _address)
 HOST = Kind("host", "a host name or an IP address", _host_name)
+SUBJECT = Kind("host name", 'a host name such as "mail.example.org" or "*.example.org"', _subject)
 URL = Kind("url", 'scheme, host and port such as "https://mail.example.org", or host alone', _url)
 NETWORK = Kind("network", 'a network such as "10.0.0.0/8" or an IP address', _network)
 EMAIL = Kind("e-mail address", 'an e-mail address such as "jane@example.org"', _email)

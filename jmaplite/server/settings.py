@@ -8,7 +8,7 @@ from jmaplite.config import UNLIMITED, Config, table
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
-from jmaplite.web import TLS, HTTPSettings, Listener, Timeouts
+from jmaplite.web import TLS, HTTPSettings, Listener, SocketOptions, Timeouts
 
 
 def limits(config: Config) -> Limits:
@@ -55,21 +55,43 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
 
 
 def listeners(config: Config) -> tuple[Listener, ...]:
-    """The listeners, with the files of their certificates."""
-    return tuple(_listener(config, one) for one in config.listeners)
+    """The listeners where HTTP is spoken, with the files of their certificates."""
+    return tuple(_listener(config, one) for one in config.listeners if one.protocol in ("jmap", "admin"))
 
 
 def _listener(config: Config, listener: table.Listener) -> Listener:
-    tls = None
-    if listener.tls_enable and listener.tls_implicit:
-        certificate = config.certificate(listener.tls_certificate)
-        tls = TLS(certificate.cert, certificate.private_key)
+    ipv4 = {one.port for other in config.listeners for one in other.bind if one.port and ":" not in one.host}
     return Listener(
         listener.id,
-        tuple((address.host, address.port) for address in listener.bind),
+        tuple(one.path or (one.host, one.port) for one in listener.bind),
         listener.url or None,
         listener.protocol,
-        tls,
+        _tls(config, listener) if listener.tls_enable and listener.tls_implicit else None,
         listener.trusted_networks,
         listener.max_connections,
+        SocketOptions(
+            backlog=listener.backlog,
+            reuse_address=listener.reuse_addr,
+            reuse_port=listener.reuse_port,
+            nodelay=listener.nodelay,
+            send_buffer=listener.send_buffer_size,
+            receive_buffer=listener.recv_buffer_size,
+            mode=listener.socket_mode,
+            v6_only=any(one.port in ipv4 for one in listener.bind if ":" in one.host),
+        ),
+        config.server_http.use_x_forwarded,
+    )
+
+
+def _tls(config: Config, listener: table.Listener) -> TLS:
+    certificate = config.certificate(listener.tls_certificate)
+    named = [(one.subject, config.certificate(one.certificate)) for one in listener.tls_sni]
+    return TLS(
+        certificate.cert,
+        certificate.private_key,
+        tuple((subject, pair.cert, pair.private_key) for subject, pair in named),
+        listener.tls_versions,
+        ":".join(listener.tls_ciphers),
+        listener.tls_ignore_client_order,
+        listener.tls_timeout,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import StreamReader, StreamWriter
+from dataclasses import dataclass
 from typing import Any
 
 from hypercorn.asyncio.task_group import TaskGroup
@@ -16,7 +17,6 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
 from hypercorn.typing import AppWrapper, ConnectionState, LifespanState
-from hypercorn.utils import parse_socket_addr
 
 from jmaplite.web.protocols import HTTP1, HTTP2, HypercornConfig
 from jmaplite.web.settings import Timeouts
@@ -27,6 +27,18 @@ READ_OCTETS = 65536
 
 WRITE_OCTETS = 65536
 """Octets that wait together for the end of a turn of the loop, and beyond which a peer must take some first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends of a connection, as addresses and ports, and whether strangers between them can read along.
+
+    They are those of the client, where a proxy has told who that is. `server` is None at a Unix socket.
+    """
+
+    client: tuple[str, int]
+    server: tuple[str, int] | None
+    secure: bool
 
 
 class Connection:
@@ -41,6 +53,7 @@ class Connection:
         timeouts: Timeouts,
         reader: StreamReader,
         writer: StreamWriter,
+        ends: Ends,
     ) -> None:
         self._app = app
         self._config = config
@@ -49,6 +62,7 @@ class Connection:
         self._timeouts = timeouts
         self._reader = reader
         self._writer = writer
+        self._ends = ends
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
         self._waiting = 0
@@ -90,7 +104,6 @@ class Connection:
 
     def _begin(self, tasks: TaskGroup) -> HTTP1 | HTTP2:
         """The protocol that was agreed on, at first HTTP/1.1 where nothing was."""
-        socket = self._writer.get_extra_info("socket")
         tls = self._writer.get_extra_info("ssl_object")
         self._about = (
             self._app,
@@ -98,9 +111,9 @@ class Connection:
             self._context,
             tasks,
             ConnectionState(self._state),
-            tls is not None,
-            parse_socket_addr(socket.family, socket.getpeername()),
-            parse_socket_addr(socket.family, socket.getsockname()),
+            self._ends.secure,
+            self._ends.client,
+            self._ends.server,
             self._send,
         )
         is_http2 = tls is not None and tls.selected_alpn_protocol() == "h2"

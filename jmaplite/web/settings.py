@@ -11,28 +11,59 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """Files in PEM: a certificate with its chain, and its key."""
+    """How TLS is spoken: files in PEM with a certificate and its chain, and its key.
+
+    `names` are other pairs of files for clients that ask for a name (RFC 6066 §3), in which `*` may stand for the
+    first label. `ciphers` are those of TLS 1.2 by OpenSSL's names, "" for those that are thought safe; without
+    `server_order` the client's favourite is taken. `patience` is in seconds, for a client to begin.
+    """
 
     certificate: Path
     key: Path
+    names: tuple[tuple[str, Path, Path], ...] = ()
+    versions: tuple[str, ...] = ("TLSv1.2", "TLSv1.3")
+    ciphers: str = ""
+    server_order: bool = True
+    patience: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """What sockets are set to; sizes in octets, 0 leaves them to the system.
+
+    `mode` is that of the file of a Unix socket. An IPv6 address that stands for all takes IPv4 along, unless
+    `v6_only`.
+    """
+
+    backlog: int = 1024
+    reuse_address: bool = True
+    reuse_port: bool = False
+    nodelay: bool = True
+    send_buffer: int = 0
+    receive_buffer: int = 0
+    mode: int = 0o660
+    v6_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Addresses where one protocol is spoken.
 
-    `bind` are hosts (without brackets) and ports (0: any free one). `url` is what clients reach it by, with or
-    without a scheme; None: the address that they used. Peers in `trusted_networks` are believed their
-    X-Forwarded-* headers.
+    `bind` are hosts (without brackets) and ports (0: any free one), or paths of Unix sockets. `url` is what clients
+    reach it by, with or without a scheme; None: the address that they used. Peers in `trusted_networks` are
+    believed what they say in the PROXY protocol, and in X-Forwarded-* if `forwarded`. A peer at a Unix socket is
+    one from 127.0.0.1.
     """
 
     id: str
-    bind: tuple[tuple[str, int], ...]
+    bind: tuple[tuple[str, int] | Path, ...]
     url: str | None = None
     protocol: str = "jmap"
     tls: TLS | None = None
     trusted_networks: tuple[Network, ...] = ()
     max_connections: int = 8192
+    options: SocketOptions = field(default_factory=SocketOptions)
+    forwarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,14 @@ class FakeEngine:
 
 
 class FakeVerifier:
-    """Lets everybody in, after `verify` has been told to go on."""
+    """Lets everybody in, or nobody, after `verify` has been told to go on."""
 
-    def __init__(self, error: Exception | None = None, *, cached: bool = True) -> None:
+    def __init__(self, error: Exception | None = None, *, cached: bool = True, known: bool = True) -> None:
         self.go_on = threading.Event()
         self.go_on.set()
         self._error = error
         self._cached = cached
+        self._known = known
         self.threads: set[str] = set()
 
     def cached(self, authorization: str) -> Principal | None:
@@ -73,4 +74,4 @@ class FakeVerifier:
         assert self.go_on.wait(30)
         if self._error is not None:
             raise self._error
-        return Principal("demo")
+        return Principal("demo") if self._known else None

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from pathlib import Path
 
-from jmaplite.config.addresses import ADDRESS, HOST, NETWORK, URL, Address
+from jmaplite.config.addresses import ADDRESS, HOST, NETWORK, SUBJECT, URL, Address
 from jmaplite.config.kinds import BOOLEAN, DURATION, FILE, LINE, MODE, SIZE, at_least, choice, many
 from jmaplite.config.sections import option, rows, section
 
@@ -60,7 +60,7 @@ class ServerHttp:
 class ServerName:
     """Another certificate for those who ask for a certain name (RFC 6066 §3). One `[[...tls.sni]]` for each."""
 
-    subject: str = option("subject", HOST, "The name that clients ask for; `*` stands for one label.")
+    subject: str = option("subject", SUBJECT, "The name that clients ask for; `*` stands for one label.")
     certificate: str = option("certificate", LINE, "The name of the `certificate` table to use.")
 
 
@@ -165,7 +165,9 @@ class Listener:
     trusted_networks: tuple[Network, ...] = option(
         "proxy.trusted-networks",
         many(NETWORK),
-        "Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        "Networks of reverse proxies that are believed: X-Forwarded-For, -Proto and -Host (or, where none of these is "
+        "there, Forwarded), and the PROXY protocol, versions 1 and 2. Whoever connects by a Unix socket is taken for "
+        "127.0.0.1.",
         default=(),
         everywhere="server.proxy.trusted-networks",
     )
