@@ -20,8 +20,9 @@ class Capability:
 
     `session` answers its value in Session.capabilities, `account` the one in an account's accountCapabilities
     (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes,
-    both only handed on from here; `signals` are names of which there is nothing but a state (EmailDelivery, RFC 8621 §1.5). `fill` writes what a new account gets, told the name of its owner; `match` brings
-    what an account has in line with what the directory says of its owner, and writes only if that has changed.
+    both only handed on from here; `signals` are names of which there is nothing but a state (EmailDelivery,
+    RFC 8621 §1.5). `fill` writes what a new account gets, told the name of its owner; `match` brings what an
+    account has in line with what the directory says of its owner, and writes only if that has changed.
     `owner_only` keeps the capability out of accounts that are not personal.
     """
 
