@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 from jmaplite.config.kinds import quoted
-from jmaplite.config.mistakes import Mistake
+from jmaplite.config.mistakes import Place
 from jmaplite.config.settings import Names, Setting, Settings, dotted
 from jmaplite.config.table import Store
 
@@ -24,19 +25,18 @@ def check(settings: Settings) -> None:
 
 
 def _wrong(settings: Settings, setting: Setting, message: str, element: int | None = None) -> None:
-    line = setting.line if element is None else setting.lines[element]
-    settings.mistakes.append(Mistake(line, setting.key, message))
+    settings.mistake(setting.place if element is None else setting.places[element], setting.key, message)
 
 
-def _names(found: dict[Names, int]) -> str:
+def _names(found: Iterable[Names]) -> str:
     """The names that could have been used instead, in words."""
-    shown = ", ".join(quoted(str(names[-1])) for names in list(found)[:5])
+    shown = ", ".join(quoted(str(names[-1])) for names in islice(found, 5))
     return f" (there is {shown})" if shown else ""
 
 
 def _there_is_a_listener(settings: Settings) -> None:
     if not settings.instances(_LISTENER):
-        settings.mistakes.append(Mistake(1, "server.listener", "at least one listener is required"))
+        settings.mistake(settings.top(), "server.listener", "at least one listener is required")
 
 
 def _directory_exists(settings: Settings) -> None:
@@ -140,19 +140,19 @@ def _store_may_be_a_directory(settings: Settings) -> None:
     there = next(one for one in (path, *path.parents) if _is_there(one))
     if not there.is_dir():
         message = f"{quoted(str(there), 300)} is there already and is no directory"
-        settings.mistakes.append(Mistake(setting.line if setting else 1, "store.path", message))
+        settings.mistake(setting.place if setting else settings.top(), "store.path", message)
 
 
 def _addresses_are_bound_once(settings: Settings) -> None:
-    first: dict[str, int] = {}
+    first: dict[str, Place] = {}
     for bind in settings.all(f"{_LISTENER}.bind").values():
         if not bind.value:
             _wrong(settings, bind, "at least one address is required")
         for element, address in enumerate(bind.value):
-            line = bind.lines[element]
-            earlier = first.setdefault(str(address), line)
-            if (address.port or address.path) and (earlier != line or address in bind.value[:element]):
-                _wrong(settings, bind, f"{address} is bound already on line {earlier}", element)
+            place = bind.places[element]
+            earlier = first.setdefault(str(address), place)
+            if (address.port or address.path) and (earlier != place or address in bind.value[:element]):
+                _wrong(settings, bind, f"{address} is bound already on {earlier.seen_from(place)}", element)
 
 
 def _people(settings: Settings, name: str) -> list[tuple[Names, Setting]]:
@@ -162,32 +162,32 @@ def _people(settings: Settings, name: str) -> list[tuple[Names, Setting]]:
         for section in _PEOPLE
         for names, setting in settings.all(f"{section}.{name}").items()
     ]
-    return sorted(found, key=lambda item: item[1].line)
+    return sorted(found, key=lambda item: settings.order(item[1].place))
 
 
 def _principals_differ(settings: Settings) -> None:
     """Within a directory, names differ, addresses differ, and nobody's name is another's address."""
-    first: dict[tuple[object, str], tuple[Names, int]] = {}
+    first: dict[tuple[object, str], tuple[Names, Place]] = {}
     for names, name in _people(settings, "name"):
         key = (names[0], name.value)
         if key in first:
             _wrong(
                 settings,
                 name,
-                f"{quoted(name.value)} is the name of another principal on line {first[key][1]}",
+                f"{quoted(name.value)} is the name of another principal on {first[key][1].seen_from(name.place)}",
             )
         else:
-            first[key] = (names, name.line)
+            first[key] = (names, name.place)
     folded = {(directory, _folded(name)): whose for (directory, name), whose in first.items()}
     for names, emails in _people(settings, "email"):
         for element, address in enumerate(emails.value):
             key = (names[0], _folded(address))
-            whose, line = folded.setdefault(key, (names, emails.lines[element]))
+            whose, place = folded.setdefault(key, (names, emails.places[element]))
             if whose != names:
                 _wrong(
                     settings,
                     emails,
-                    f"{quoted(address)} belongs to another principal, on line {line}",
+                    f"{quoted(address)} belongs to another principal, on {place.seen_from(emails.places[element])}",
                     element,
                 )
 
@@ -237,12 +237,12 @@ _SCHEMES = {"sql": ("sqlite", "postgresql", "postgres"), "ldap": ("ldap", "ldaps
 
 
 def _directories_have_what_their_type_needs(settings: Settings) -> None:
-    for names, line in settings.instances(_DIRECTORY).items():
+    for names, place in settings.instances(_DIRECTORY).items():
         kind = _type(settings, names)
         for name in _NEEDED.get(kind, ()):
             if not settings.was_wrong(f"{_DIRECTORY}.{name}", names):
                 key = dotted(("directory", names[0], *name.split(".")))
-                settings.mistakes.append(Mistake(line, key, f"a directory of type {kind} needs it"))
+                settings.mistake(place, key, f"a directory of type {kind} needs it")
         url = settings.get(f"{_DIRECTORY}.url", names)
         if url is not None and kind and url.value.partition("://")[0] not in _SCHEMES.get(kind, ()):
             wanted = " or ".join(f"{scheme}://" for scheme in _SCHEMES.get(kind, ()))
@@ -269,10 +269,10 @@ _ROLES = ("inbox", "drafts", "sent", "archive", "junk", "trash", "all", "flagged
 
 
 def _folders_have_roles(settings: Settings) -> None:
-    for (role,), line in settings.instances("jmap.folders.<id>").items():
+    for (role,), place in settings.instances("jmap.folders.<id>").items():
         if role not in _ROLES:
             message = f"{quoted(str(role))} is no role (there is {', '.join(map(quoted, _ROLES))})"
-            settings.mistakes.append(Mistake(line, dotted(("jmap", "folders", role)), message))
+            settings.mistake(place, dotted(("jmap", "folders", role)), message)
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (

@@ -27,7 +27,7 @@ with 0 and `OK` when there is none. The other commands show the same lines on st
 - **duration**: a number and `ms`, `s`, `m`, `h` or `d`, as in `"30d"`.
 - **rate**: times in a duration, as in `"1000/1m"`; `false` is without limit.
 - **list**: one value that stands alone is a list of one.
-- **path**, **file**: relative to the directory of the configuration file.
+- **path**, **file**: relative to the directory of the file that names it.
 - In every text, `%{env:NAME}%` stands for an environment variable and `%{file:PATH}%` for a file's text,
   without the end of its last line.
 
@@ -50,8 +50,9 @@ def render() -> str:
 def _section(declared: type[Any]) -> str:
     name = section_name(declared)
     title = f"[[{name.removesuffix('[]')}]]" if name.endswith("[]") else f"[{name}]"
+    heading = f"`{title}`" if name else "Above all tables"
     about = (declared.__doc__ or "").strip()
-    return "\n".join(["", f"## `{title}`", "", about, "", *_table(options(declared)), ""])
+    return "\n".join(["", f"## {heading}", "", about, "", *_table(options(declared)), ""])
 
 
 def _table(listed: Iterable[Option]) -> Iterator[str]:

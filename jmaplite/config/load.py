@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jmaplite.config.checks import check
+from jmaplite.config.kinds import quoted
 from jmaplite.config.lines import index
 from jmaplite.config.mistakes import ConfigError, Mistake
 from jmaplite.config.sections import options, part_fields, row_fields, section_name
@@ -21,14 +23,9 @@ from jmaplite.config.walk import walk
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
     """Read a configuration file, with `environ` for `%{env:NAME}%`. Raises ConfigError with every mistake."""
     try:
-        octets = Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(str(path), [Mistake(0, "", f"cannot be read: {error.strerror}")]) from None
-    try:
-        text = octets.decode()
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise ConfigError(str(path), [Mistake(line, "", "is not UTF-8")]) from None
+        text = _text(Path(path))
+    except _Unreadable as error:
+        raise ConfigError(str(path), [error.mistake]) from None
     return parse(text, path, environ=environ)
 
 
@@ -37,24 +34,74 @@ def parse(text: str, path: str | os.PathLike[str], *, environ: Mapping[str, str]
 
     Raises ConfigError with every mistake.
     """
-    mistakes: list[Mistake] = []
+    settings = Settings(Path(path).absolute(), os.environ if environ is None else environ)
     try:
-        document = tomllib.loads(text)
-        lines = index(text)
-        settings = Settings(Path(path).absolute(), lines, os.environ if environ is None else environ, mistakes)
-        walk(document, settings)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), [_syntax(text, str(error))]) from None
-    except RecursionError:
-        raise ConfigError(str(path), [Mistake(1, "", "lists and tables are nested too deeply")]) from None
-    except ValueError as error:
-        raise ConfigError(str(path), [Mistake(1, "", f"a value cannot be read: {error}")]) from None
-    config = _config(settings)
-    check(settings)
-    if mistakes:
-        raise ConfigError(str(path), mistakes)
+        _read(text, settings.path, str(path), settings)
+    except _Unreadable as error:
+        raise ConfigError(str(path), [error.mistake]) from None
+    whole = _include(Path(path), settings)
+    config = _config(settings) if whole else None
+    if whole:
+        check(settings)
+    if settings.mistakes:
+        raise ConfigError(str(path), settings.mistakes, settings.remarks)
     assert config is not None
     return config
+
+
+class _Unreadable(Exception):
+    """A file that is no TOML document."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        self.mistake = mistake
+
+
+def _text(path: Path) -> str:
+    """What is in a file. Raises _Unreadable."""
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        raise _Unreadable(Mistake(0, "", f"cannot be read: {error.strerror}", str(path))) from None
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise _Unreadable(Mistake(line, "", "is not UTF-8", str(path))) from None
+
+
+def _read(text: str, path: Path, shown: str, settings: Settings) -> None:
+    """Settle what stands in one file. Raises _Unreadable."""
+    try:
+        document = tomllib.loads(text)
+        settings.begin(path, shown, index(text))
+        walk(document, settings)
+    except tomllib.TOMLDecodeError as error:
+        raise _Unreadable(_syntax(text, str(error))._replace(file=shown)) from None
+    except RecursionError:
+        raise _Unreadable(Mistake(1, "", "lists and tables are nested too deeply", shown)) from None
+    except ValueError as error:
+        raise _Unreadable(Mistake(1, "", f"a value cannot be read: {error}", shown)) from None
+
+
+def _include(main: Path, settings: Settings) -> bool:
+    """Settle what stands in the files that are included; false if one of them could not be read."""
+    patterns = settings.get("include")
+    whole = True
+    for element, pattern in enumerate(patterns.value if patterns else ()):
+        assert patterns is not None
+        found = sorted(glob.glob(pattern, root_dir=main.parent))  # noqa: PTH207 -- Path.glob takes no absolute pattern
+        if not found and not glob.has_magic(pattern):
+            settings.mistake(patterns.places[element], patterns.key, f"there is no file {quoted(pattern)}")
+        for name in found:
+            path = main.parent / name
+            if path.absolute() in settings.files:
+                continue
+            try:
+                _read(_text(path), path.absolute(), str(path), settings)
+            except _Unreadable as error:
+                settings.mistakes.append(error.mistake)
+                whole = False
+    return whole
 
 
 def _syntax(text: str, message: str) -> Mistake:
@@ -71,7 +118,9 @@ def _config(settings: Settings) -> Config | None:
     made: dict[str, Any] = {field: _section(settings, declared, ()) for field, declared in SINGLE.items()}
     for field, declared in REPEATED.items():
         made[field] = _repeated(settings, declared, ())
-    return None if settings.mistakes else Config(path=settings.path, **made)
+    if settings.mistakes:
+        return None
+    return Config(path=settings.path, files=tuple(settings.files), remarks=tuple(settings.remarks), **made)
 
 
 def _repeated(settings: Settings, declared: type, names: tuple[str | int, ...]) -> tuple[Any, ...]:
@@ -97,7 +146,7 @@ def _section(settings: Settings, declared: type, names: tuple[str | int, ...]) -
         elif isinstance(one.value, Path):
             values[one.field] = settings.path.parent / one.value
         elif one.default is None and not settings.was_wrong(one.name, names):
-            settings.missing(one, names)
+            settings.missing(section_name(declared), one, names)
     for field, inner in part_fields(declared).items():
         values[field] = _section(settings, inner, names)
     for field, row in row_fields(declared).items():

@@ -143,16 +143,20 @@ def _option(prefix: str, made: Field[Any]) -> Option:
     if default is None and made.default is not MISSING:
         default = _toml(made.default)
     return Option(
-        name=f"{prefix}.{about['name']}",
+        name=_beneath(prefix, about["name"]),
         kind=about["kind"],
         doc=about["doc"],
         value=made.default,
         default=default,
-        aliases=tuple(a[1:] if a.startswith("/") else f"{prefix}.{a}" for a in about["aliases"]),
+        aliases=tuple(a[1:] if a.startswith("/") else _beneath(prefix, a) for a in about["aliases"]),
         secret=about["secret"],
         field=made.name,
         everywhere=about["everywhere"],
     )
+
+
+def _beneath(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
 
 
 def _toml(value: object) -> str:

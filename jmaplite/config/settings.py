@@ -11,7 +11,7 @@ from typing import Any
 from jmaplite.config.addresses import Address
 from jmaplite.config.kinds import Kind, Wrong, found, quoted
 from jmaplite.config.lines import Path as KeyPath
-from jmaplite.config.mistakes import Mistake
+from jmaplite.config.mistakes import Mistake, Place, Severity
 from jmaplite.config.sections import Option
 
 Names = tuple[str | int, ...]
@@ -23,12 +23,12 @@ _BARE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An option as it is set: its plain value, key and line, and for lists the line of each element."""
+    """An option as it is set: its plain value, key and place, and for lists the place of each element."""
 
     value: Any
     key: str
-    line: int
-    lines: tuple[int, ...] = ()
+    place: Place
+    places: tuple[Place, ...] = ()
 
 
 def dotted(path: KeyPath) -> str:
@@ -44,34 +44,69 @@ def dotted(path: KeyPath) -> str:
 
 
 class Settings:
-    """Gathers settings and mistakes while a document is read."""
+    """Gathers settings and mistakes while a document is read, and those that it includes.
 
-    def __init__(
-        self, path: Path, lines: Mapping[KeyPath, int], environ: Mapping[str, str], mistakes: list[Mistake]
-    ) -> None:
+    `path` is the configuration file, absolute; `files` are all that were read.
+    """
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
-        self.mistakes = mistakes
-        self._lines = lines
+        self.files: list[Path] = []
+        self.mistakes: list[Mistake] = []
+        self.remarks: list[Mistake] = []
         self._environ = environ
         self._settings: dict[tuple[str, Names], Setting] = {}
-        self._claimed: dict[tuple[str, Names], tuple[str, int]] = {}
-        self._instances: dict[str, dict[Names, int]] = {}
+        self._claimed: dict[tuple[str, Names], tuple[Place, str]] = {}
+        self._instances: dict[str, dict[Names, tuple[Place, KeyPath]]] = {}
+        self._first: dict[KeyPath, Place] = {}
+        self._lines: Mapping[KeyPath, int] = {}
+        self._order: dict[str, int] = {}
+        self._shown = ""
+        self._folder = path.parent
 
-    def line(self, path: KeyPath) -> int:
-        """The line of a key path."""
-        return self._lines.get(path, 1)
+    def begin(self, path: Path, shown: str, lines: Mapping[KeyPath, int]) -> None:
+        """Begin to read a file, with the line of each of its keys; relative paths in it begin from its folder."""
+        self.files.append(path)
+        self._order[shown] = len(self._order)
+        self._shown, self._folder, self._lines = shown, path.parent, lines
+        for key, line in lines.items():
+            self._first.setdefault(key, Place(shown, line))
+
+    def place(self, path: KeyPath) -> Place:
+        """Where a key path stands in the file that is being read."""
+        return Place(self._shown, self._lines.get(path, 1))
+
+    def order(self, place: Place) -> tuple[int, int]:
+        """Where a place stands among all, in the order in which they are read."""
+        return self._order.get(place.file, 0), place.line
 
     def wrong(self, path: KeyPath, message: str) -> None:
-        """Note a mistake at a key path."""
-        self.mistakes.append(Mistake(self.line(path), dotted(path), message))
+        """Note a mistake at a key path of the file that is being read."""
+        self.mistake(self.place(path), dotted(path), message)
+
+    def mistake(self, place: Place, key: str, message: str) -> None:
+        """Note a mistake."""
+        self.mistakes.append(Mistake(place.line, key, message, place.file))
+
+    def remark(self, place: Place, key: str, message: str, severity: Severity = "warning") -> None:
+        """Note what is no mistake, but should be known."""
+        self.remarks.append(Mistake(place.line, key, message, place.file, severity))
+
+    def top(self) -> Place:
+        """The beginning of the configuration file: the place of what is missing."""
+        return Place(next(iter(self._first.values())).file if self._first else "", 1)
 
     def enter(self, section: str, names: Names, path: KeyPath) -> None:
         """Note that a section that repeats stands at a key path."""
-        self._instances.setdefault(section, {}).setdefault(names, self.line(path))
+        self._instances.setdefault(section, {}).setdefault(names, (self.place(path), path))
 
-    def instances(self, section: str) -> dict[Names, int]:
-        """Each of a section that repeats, in the order of the file, with its line."""
-        return self._instances.get(section, {})
+    def rows(self, section: str, names: Names) -> int:
+        """How many rows of a section there are already, in what was read before."""
+        return sum(one[:-1] == names for one in self._instances.get(section, ()))
+
+    def instances(self, section: str) -> dict[Names, Place]:
+        """Each of a section that repeats, in the order of the files, with its place."""
+        return {names: place for names, (place, _) in self._instances.get(section, {}).items()}
 
     def get(self, name: str, names: Names = ()) -> Setting | None:
         """An option as it is set, or None if it is not, or wrongly."""
@@ -89,39 +124,38 @@ class Settings:
         """Whether the file sets an option, rightly or wrongly."""
         return (name, names) in self._claimed
 
-    def missing(self, option: Option, names: Names) -> None:
-        """Note that a required option is not set."""
-        path: list[str | int] = []
-        remaining = iter(names)
-        for part in option.name.split("."):
-            path.append(next(remaining) if part == "<id>" else part.removesuffix("[]"))
-            if part.endswith("[]"):
-                path.append(next(remaining))
-        inside = max((n for n in range(len(path)) if tuple(path[:n]) in self._lines), default=0)
-        line = self.line(tuple(path[:inside]))
-        self.mistakes.append(Mistake(line, dotted(tuple(path)), f"is required: {option.kind.expects}"))
+    def missing(self, section: str, option: Option, names: Names) -> None:
+        """Note that a required option of a section is not set."""
+        rest = tuple(option.name.removeprefix(f"{section}.").split("."))
+        instance = self._instances.get(section, {}).get(names)
+        if instance is not None:
+            place, table = instance
+        else:
+            table = tuple(section.split("."))
+            place = self._first.get(table, self.top())
+        self.mistake(place, dotted((*table, *rest)), f"is required: {option.kind.expects}")
 
     def put(self, option: Option, names: Names, path: KeyPath, value: object) -> None:
         """Take a value for an option, or note what is wrong with it."""
-        line, key = self.line(path), dotted(path)
-        earlier = self._claimed.setdefault((option.name, names), (key, line))
-        if earlier != (key, line):
-            first, second = sorted([(earlier[1], earlier[0]), (line, key)])
-            message = f"is the same as {first[1]}, which is set on line {first[0]}"
-            self.mistakes.append(Mistake(second[0], second[1], message))
+        place, key = self.place(path), dotted(path)
+        earlier, other = self._claimed.setdefault((option.name, names), (place, key))
+        if (earlier, other) != (place, key):
+            if earlier.file == place.file and earlier.line > place.line:
+                earlier, other, place, key = place, key, earlier, other
+            self.mistake(place, key, f"is the same as {other}, which is set on {earlier.seen_from(place)}")
             return
         before = len(self.mistakes)
         if option.kind.element is None:
             plain = self._plain(option.kind, option, path, path, value)
-            lines: tuple[int, ...] = ()
+            places: tuple[Place, ...] = ()
         else:
             elements = value if isinstance(value, list) else [value]
-            places = [(*path, n) if isinstance(value, list) else path for n in range(len(elements))]
-            pairs = zip(places, elements, strict=True)
+            paths = [(*path, n) if isinstance(value, list) else path for n in range(len(elements))]
+            pairs = zip(paths, elements, strict=True)
             plain = tuple(self._plain(option.kind.element, option, path, at, one) for at, one in pairs)
-            lines = tuple(self.line(place) for place in places)
+            places = tuple(self.place(one) for one in paths)
         if len(self.mistakes) == before:
-            self._settings[option.name, names] = Setting(plain, key, line, lines)
+            self._settings[option.name, names] = Setting(plain, key, place, places)
 
     def _plain(self, kind: Kind[Any], option: Option, path: KeyPath, at: KeyPath, raw: object) -> Any:
         """A value made plain, or None and a mistake."""
@@ -136,11 +170,11 @@ class Settings:
             message = str(wrong)
             if not message or (expanded and not isinstance(wrong, _NoMacro)):
                 message = f"expected {kind.expects}, found {_seen(raw, option, expanded=expanded)}"
-            self.mistakes.append(Mistake(self.line(at), dotted(path), message))
+            self.mistake(self.place(at), dotted(path), message)
             return None
         if isinstance(plain, Address):
-            return plain.beneath(self.path.parent)
-        return self.path.parent / plain if isinstance(plain, Path) else plain
+            return plain.beneath(self._folder)
+        return self._folder / plain if isinstance(plain, Path) else plain
 
     def _expand(self, text: str, *, keep_file: bool) -> str:
         """Put in what macros stand for. Raises Wrong."""
@@ -160,7 +194,7 @@ class Settings:
     def _contents(self, name: str) -> str:
         """A file's text without the end of its last line. Raises Wrong."""
         try:
-            return (self.path.parent / name).read_text(encoding="utf-8").rstrip("\r\n")
+            return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
             raise _NoMacro(f"{quoted(name)} cannot be read: {error.strerror}") from None
         except ValueError:

@@ -94,7 +94,7 @@ def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, setting
 def _value(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
     if node.refused:
         settings.wrong(path, node.refused)
-    elif node.option is not None:
+    elif node.option is not None and not (node.children and isinstance(value, dict)):
         settings.put(node.option, names, path, value)
     elif node.rows is not None:
         _rows(node.rows, value, path, names, settings)
@@ -105,8 +105,9 @@ def _value(node: _Node, value: object, path: Path, names: Names, settings: Setti
 
 
 def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+    first = settings.rows(node.section or "", names)
     if isinstance(value, dict):
-        _table(node, value, path, (*names, 0), settings)  # one that stands alone is a list of one
+        _table(node, value, path, (*names, first), settings)  # one that stands alone is a list of one
         return
     if not isinstance(value, list):
         settings.wrong(path, f"expected a table or an array of tables ([[...]]), found {found(value)}")
@@ -114,7 +115,7 @@ def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settin
     for number, row in enumerate(value):
         inner = (*path, number)
         if isinstance(row, dict):
-            _table(node, row, inner, (*names, number), settings)
+            _table(node, row, inner, (*names, first + number), settings)
         else:
             settings.wrong(inner, f"expected a table, found {found(row)}")
 

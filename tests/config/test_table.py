@@ -59,7 +59,7 @@ def test_no_name_is_used_twice() -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_by_name_has_its_reason_and_whatever_is_beneath(name: str) -> None:
     [mistake] = [one for one in found(f"{key(name)}.y.z = 5\n") if one.key.startswith(key(name))]
-    assert mistake == (1, key(name), REFUSED[name])
+    assert mistake == (1, key(name), REFUSED[name], "c.toml", "error")
     assert name in DOCS.read_text("utf-8")
 
 

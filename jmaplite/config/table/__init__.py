@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jmaplite.config.mistakes import Mistake
 from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
 from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, User
 from jmaplite.config.table.jmap import (
@@ -22,7 +23,7 @@ from jmaplite.config.table.jmap import (
     SessionCache,
     Submission,
 )
-from jmaplite.config.table.listeners import Certificate, Listener, Network, Server, ServerHttp, ServerName
+from jmaplite.config.table.listeners import Certificate, Include, Listener, Network, Server, ServerHttp, ServerName
 from jmaplite.config.table.push import EventSource, Push, WebSocket
 from jmaplite.config.table.refused import REFUSED
 from jmaplite.config.table.storage import Dev, Log, Store
@@ -44,6 +45,7 @@ __all__ = [
     "Folder",
     "Group",
     "Http",
+    "Include",
     "Jmap",
     "Ldap",
     "Limits",
@@ -72,13 +74,17 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole configuration. `path` is the file that it came from.
+    """A whole configuration. `path` is the file that it came from, `files` are that and all that were read with it.
 
-    Sizes are octets, durations seconds, paths absolute; what refers to something by name is known to exist.
+    `remarks` are warnings and notes. Sizes are octets, durations seconds, paths absolute; what refers to something
+    by name is known to exist.
     """
 
     path: Path
+    files: tuple[Path, ...] = ()
+    remarks: tuple[Mistake, ...] = field(default=(), compare=False)
     jmap: Jmap
+    include: Include = field(default_factory=Include)
     listeners: tuple[Listener, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     directories: tuple[Directory, ...] = ()
@@ -121,6 +127,7 @@ class Config:
 
 
 SINGLE: dict[str, type] = {
+    "include": Include,
     "server": Server,
     "server_http": ServerHttp,
     "store": Store,

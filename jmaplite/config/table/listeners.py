@@ -15,6 +15,20 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _TLS_VERSION = choice("TLSv1.2", "TLSv1.3", also={"TLSv12": "TLSv1.2", "TLSv13": "TLSv1.3"})
 
 
+@section("")
+class Include:
+    """What stands above all tables."""
+
+    files: tuple[str, ...] = option(
+        "include",
+        many(LINE),
+        "Further files whose settings count as if they stood here; `conf.d/*.toml` are all that match. "
+        "Relative paths in them begin from where they are.",
+        default=(),
+        aliases=("include.files",),
+    )
+
+
 @section("server")
 class Server:
     """The server as a whole. Much of what a listener has may be set here for all of them."""
