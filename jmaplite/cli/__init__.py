@@ -24,7 +24,7 @@ COMMANDS = {
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
-    "backup": Place("backup", "Copy everything that is stored into a new DIRECTORY, while the server runs."),
+    "backup": Place("backup", "Copy everything that is stored into a new DIRECTORY"),
     "restore": Place("backup", "Make the store anew from a backup in DIRECTORY."),
     "verify": Place("verify", "Check that what is stored is whole."),
 }
