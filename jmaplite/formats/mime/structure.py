@@ -5,8 +5,8 @@ Malformed messages are read thus:
 - A header section whose first line is no field is none: the part is all body. Later ones are passed over.
 - Of a field given twice the first counts.
 - Where a multipart is cut off, a blank part after its last delimiter is none.
-- A multipart without a boundary parameter, whose delimiter never occurs, or nested deeper than MAX_DEPTH
-  keeps its type and holds one part of type text/plain with all its octets, so that no content is lost.
+- A multipart without a boundary parameter, whose delimiter never occurs but to close it, or nested deeper than
+  MAX_DEPTH keeps its type and holds one part of type text/plain with all its octets, so that no content is lost.
 - A delimiter line is exactly "--" and the boundary, "--" after it to close, and white space (one boundary may
   be a prefix of another); the delimiter of an outer multipart also ends those inside (RFC 2046 §5.1.2).
 """
@@ -27,6 +27,7 @@ MAX_PARTS = 10_000
 
 _HEADER_STOP = re.compile(rb"\n(?:\r?\n|--([^\n]*+))")
 _HEADER = re.compile(rb"(?:>?From [^\n]*+\n)?(?:[ \t][^\n]*+\n?+)*+[!-9;-~]++[ \t]*+:")
+_CONTENT = re.compile(rb"\S")
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _ANGLE = re.compile(r"\s*<?([^<>]*)")
 
@@ -73,7 +74,7 @@ class _Frame:
     parts: list[Part]  # its sub_parts
     boundary: bytes
     shadowed: int | None  # level of an outer frame with the same boundary
-    is_split: bool = False  # whether a delimiter was seen
+    is_split: bool = False  # whether a delimiter was seen, or there is nothing before the one that closes
 
 
 class _Reader:
@@ -94,10 +95,11 @@ class _Reader:
             level, is_close, at, position = found
             self._close(level, at)
             frame = self.frames[level]
-            frame.is_split = True
             if is_close:
+                frame.is_split |= _CONTENT.search(self.octets, frame.part.body_start, at) is None
                 self._deactivate(level)
             else:
+                frame.is_split = True
                 is_digest = frame.part.type == "multipart/digest"
                 depth = len(self.frames)
                 part, position = self._open(position + 1, "message/rfc822" if is_digest else "text/plain")
