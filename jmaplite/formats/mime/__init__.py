@@ -3,7 +3,7 @@
 from jmaplite.formats.mime.addressing import addresses, grouped_addresses
 from jmaplite.formats.mime.dates import date, received_at
 from jmaplite.formats.mime.excerpts import preview, search_text
-from jmaplite.formats.mime.fields import header_fields, raw, text
+from jmaplite.formats.mime.fields import field_spans, header_fields, raw, text
 from jmaplite.formats.mime.forms import FORMS, allowed_forms, message_ids, urls
 from jmaplite.formats.mime.message import Message, dump, load, parse
 from jmaplite.formats.mime.structure import Part
@@ -22,6 +22,7 @@ __all__ = [
     "date",
     "decode",
     "dump",
+    "field_spans",
     "grouped_addresses",
     "header_fields",
     "load",

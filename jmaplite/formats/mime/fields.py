@@ -26,6 +26,14 @@ def header_fields(octets: bytes, start: int = 0, end: int | None = None) -> list
     ]
 
 
+def field_spans(octets: bytes, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Where each field lies that header_fields() finds there, in the octets and with its line end."""
+    section = octets[start:end]
+    if b"\n" not in section:
+        section = section.replace(b"\r", b"\n")
+    return [(start + found.start(), start + min(found.end() + 1, len(section))) for found in _FIELD.finditer(section)]
+
+
 def raw(value: bytes) -> str:
     """The value in Raw form (RFC 8621 §4.1.2.1)."""
     if value.isascii() and b"\0" not in value:

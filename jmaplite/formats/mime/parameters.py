@@ -54,6 +54,15 @@ def content_disposition(value: bytes) -> Disposition:
     return Disposition(found[1].lower() if found else None, _name(_parameters(string).get("filename")))
 
 
+def parameter(value: bytes, name: str) -> str | None:
+    """A parameter of a structured field by its name in lower case, decoded (RFC 2231); None if it has none."""
+    forms = _parameters(without_comments(unfold(value))).get(name)
+    if forms is None:
+        return None
+    string, has_charset = _value(forms)
+    return decode_parameter(string) if not has_charset and "=?" in string else string
+
+
 def _read_type(value: bytes) -> ContentType:
     string = without_comments(unfold(value))
     found = _TYPE.match(string)
