@@ -2,6 +2,7 @@
 
 A backup is a directory: `backup.json`, and for each account its database, complete in one file, and its large blobs.
 These are linked where the backup is on the file system of the store (they never change), so that it takes little room.
+What the store keeps to itself, the key that web pushes are signed with, comes along.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jmaplite.blobs.embedded import EmbeddedBlobs
 from jmaplite.config import Config
 from jmaplite.server.ground import CannotServe, opened
 from jmaplite.store import StoreError
+from jmaplite.store.secret_files import SECRETS
 from jmaplite.store.sqlite_account import FILE
 
 MANIFEST = "backup.json"
@@ -46,6 +48,9 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
                 ground.store.account(account.id).copy_to(directory / FILE)
                 ground.blobs.copy_to(account.id, directory / "blobs")
                 yield account.owner
+            secrets = config.store.path / SECRETS
+            if secrets.exists():
+                shutil.copytree(secrets, part / SECRETS)
             told = {"format": _FORMAT, "version": __version__, "made": int(now), "accounts": len(accounts)}
             (part / MANIFEST).write_text(json.dumps(told) + "\n", encoding="utf-8")
             part.rename(target)
@@ -74,6 +79,8 @@ def restore(config: Config, source: Path) -> int:
             (directory / FILE).chmod(0o600)
             (directory / "blobs").mkdir(mode=0o700)
             EmbeddedBlobs(path).put_back(account.name, account / "blobs")
+        if (source / SECRETS).exists():
+            shutil.copytree(source / SECRETS, path / SECRETS)
         ground = opened(config)
         try:
             ground.store.renew_epoch()

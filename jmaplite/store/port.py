@@ -232,6 +232,12 @@ class Store(Protocol):
     def create_account(self, owner: str, fill: Callable[[Writer], None]) -> str:
         """Make the account of a principal, filled before anybody sees it, or answer the id it already has."""
 
+    def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """Octets that the store keeps for good under a name, made when they are first asked for; nobody else sees them.
+
+        Raises StoreUnavailable.
+        """
+
     def verify(self, account_id: str) -> list[str]:
         """Faults found in the files of an account, a sentence each; empty when it is sound."""
 

@@ -16,6 +16,7 @@ from jmaplite.store.disk import on_disk
 from jmaplite.store.feed import LocalFeed
 from jmaplite.store.housekeeping import Housekeeper
 from jmaplite.store.port import AccountInfo, Change, Feed, Schema, StoreError, UnknownAccount, Writer
+from jmaplite.store.secret_files import SECRETS, kept
 from jmaplite.store.sqlite_account import FILE, SQLiteAccount, Surroundings
 from jmaplite.store.sqlite_files import AccountFiles, Identity, identity
 from jmaplite.store.system import System
@@ -104,6 +105,10 @@ class SQLiteStore:
         if made and values:
             self._feed.announce(Change(account_id, values))
         return account_id
+
+    def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """The octets kept under a name, made when they are first asked for. Raises StoreUnavailable."""
+        return kept(self.path / SECRETS, name, make)
 
     def verify(self, account_id: str) -> list[str]:
         """Faults in the files of an account. Raises UnknownAccount."""

@@ -1,0 +1,109 @@
+"""A server that pushes, and a client with devices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jmaplite import datatypes
+from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
+from jmaplite.core.catalog import CORE as CORE_CAPABILITY
+from jmaplite.core.catalog import Catalog
+from jmaplite.core.context import Services
+from jmaplite.core.engine import Engine
+from jmaplite.datatypes.mail import MAIL
+from jmaplite.directory import Directory, Principal
+from jmaplite.directory.credentials import PASSWORD
+from jmaplite.directory.memory import Entry, MemoryDirectory
+from jmaplite.push.capability import EMAIL_PUSH, SubscriptionSettings, with_push
+from jmaplite.push.subscription import PUSH_SUBSCRIPTION
+from jmaplite.push.vapid import Vapid, new_key
+from jmaplite.store.sqlite import SQLiteStore
+from tests.mail.jmap import ALICE, BASE, BOB, CORE, TEAM, Client, Server
+
+PEOPLE = (Entry(ALICE, ("secret",)), Entry(BOB, ("secret",)), Entry(TEAM))
+URL = "https://push.example.com/device"
+
+
+@dataclass
+class PushServer(Server):
+    """An engine with push subscriptions."""
+
+    max_total: int = 100
+    verify_gap: float = 60.0
+    allow_private: bool = False
+    people: tuple[Entry, ...] = PEOPLE
+
+    def __post_init__(self) -> None:
+        everything = datatypes.capabilities(self.settings)
+        for_schema = Catalog(with_push(everything, PUSH_SUBSCRIPTION, ""))
+        self.store = SQLiteStore(self.path, datatypes.schema(for_schema, TABLES))
+        self.blobs = EmbeddedBlobs(self.path)
+        self.vapid = Vapid(self.store.secret("vapid.pem", new_key), "mailto:postmaster@example.org", lambda: self.now)
+        catalog = Catalog(with_push(everything, PUSH_SUBSCRIPTION, self.vapid.application_server_key))
+        subscriptions = SubscriptionSettings(catalog, self.max_total, self.verify_gap, self.allow_private)
+        settings = {MAIL: self.settings, CORE_CAPABILITY.urn: subscriptions}
+        self.services = Services(self.store, self.blobs, self.limits, lambda: self.now, settings)
+        self.directory: Directory = MemoryDirectory(self.people)
+        self.engine = Engine(self.services, catalog, self.directory)
+
+    def device(self, principal: Principal = ALICE, credential: str = PASSWORD) -> Device:
+        """A client that has logged in."""
+        return Device(self, replace(principal, credential=credential))
+
+
+@dataclass
+class Device(Client):
+    """A client that subscribes."""
+
+    using: list[str] = field(default_factory=lambda: [CORE, MAIL, EMAIL_PUSH])
+
+    def request(self, *calls: list[Any], **more: Any) -> dict[str, Any]:
+        body = {"using": self.using, "methodCalls": list(calls), **more}
+        octets = json.dumps(body).encode()
+        answer: dict[str, Any] = json.loads(self.server.engine.process(self.principal, BASE, octets))
+        return answer
+
+    def try_call(self, method: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        if method.startswith("PushSubscription/"):
+            name, answer, _ = self.request([method, arguments, "c"])["methodResponses"][0]
+            return name, answer
+        return super().try_call(method, **arguments)
+
+    def subscribe(self, url: str = URL, **properties: Any) -> dict[str, Any]:
+        """What the server tells of a subscription that it makes."""
+        answer = self.call("PushSubscription/set", create={"k": {"deviceClientId": "d", "url": url, **properties}})
+        assert answer["created"], answer
+        made: dict[str, Any] = answer["created"]["k"]
+        return made
+
+    def refused(self, **properties: Any) -> dict[str, Any]:
+        """The SetError for a subscription that the server does not make."""
+        given = {"deviceClientId": "d", "url": URL, **properties}
+        answer = self.call("PushSubscription/set", create={"k": given})
+        assert answer["created"] is None, answer
+        error: dict[str, Any] = answer["notCreated"]["k"]
+        return error
+
+    def update(self, record_id: str, **patch: Any) -> dict[str, Any] | None:
+        """What the server tells of an update that it makes."""
+        answer = self.call("PushSubscription/set", update={record_id: patch})
+        assert answer["notUpdated"] is None, answer
+        told: dict[str, Any] | None = answer["updated"][record_id]
+        return told
+
+    def not_updated(self, record_id: str, **patch: Any) -> dict[str, Any]:
+        answer = self.call("PushSubscription/set", update={record_id: patch})
+        assert answer["updated"] is None, answer
+        error: dict[str, Any] = answer["notUpdated"][record_id]
+        return error
+
+    def subscriptions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call("PushSubscription/get", ids=None)["list"]
+        return found
+
+    def row(self, column: str) -> Any:
+        """A column of the only subscription in the account."""
+        with self.server.store.account(self.account).read() as tx:
+            return tx.value(f"SELECT {column} FROM push_subscription WHERE account=?", tx.account)
