@@ -155,6 +155,21 @@ def _addresses_are_bound_once(settings: Settings) -> None:
                 _wrong(settings, bind, f"{address} is bound already on {earlier.seen_from(place)}", element)
 
 
+def _origins_are_let_in_by_one_rule(settings: Settings) -> None:
+    """An allow-list of origins stands beside nothing else that lets pages in."""
+    origins = settings.get("jmap.http.cors.allowed-origins")
+    if origins is None or not origins.value:
+        return
+    headers, permissive = settings.get("jmap.http.headers"), settings.get("server.http.permissive-cors")
+    for element, (name, _) in enumerate(headers.value if headers else ()):
+        if headers is not None and name.lower().startswith("access-control-"):
+            where = origins.place.seen_from(headers.places[element])
+            _wrong(settings, headers, f"{name} is told by {origins.key} on {where}", element)
+    if permissive is not None and permissive.value:
+        where = origins.place.seen_from(permissive.place)
+        _wrong(settings, permissive, f"lets every page in, and {origins.key} on {where} only some")
+
+
 def _people(settings: Settings, name: str) -> list[tuple[Names, Setting]]:
     """An option of principals, in the order of the lines; the names end in the section and the number there."""
     found = [
@@ -285,6 +300,7 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _keys_belong_to_their_certificates,
     _store_may_be_a_directory,
     _addresses_are_bound_once,
+    _origins_are_let_in_by_one_rule,
     _principals_differ,
     _groups_exist,
     _directories_have_what_their_type_needs,

@@ -8,7 +8,7 @@ from jmaplite.config import UNLIMITED, Config, table
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
-from jmaplite.web import TLS, HTTPSettings, Listener, SocketOptions, Timeouts
+from jmaplite.web import TLS, Cors, HTTPSettings, Listener, SocketOptions, Timeouts
 
 
 def limits(config: Config) -> Limits:
@@ -48,10 +48,19 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
     """How JMAP is carried over HTTP."""
     return HTTPSettings(
         headers=config.http.headers,
+        cors=_cors(config.cors),
+        permissive=config.server_http.permissive_cors,
+        hsts=config.server_http.hsts,
         compression=config.http.compression,
         lenient_content_type=config.compat.lenient_content_type,
         timeouts=timeouts or Timeouts(),
     )
+
+
+def _cors(cors: table.Cors) -> Cors | None:
+    if not cors.allowed_origins:
+        return None
+    return Cors(cors.allowed_origins, "", cors.allow_credentials, cors.max_age)
 
 
 def listeners(config: Config) -> tuple[Listener, ...]:

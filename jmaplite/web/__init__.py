@@ -2,6 +2,16 @@
 
 from jmaplite.web.app import create_app
 from jmaplite.web.listening import CannotListen, Listening
-from jmaplite.web.settings import TLS, HTTPSettings, Listener, SocketOptions, Timeouts
+from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, SocketOptions, Timeouts
 
-__all__ = ["TLS", "CannotListen", "HTTPSettings", "Listener", "Listening", "SocketOptions", "Timeouts", "create_app"]
+__all__ = [
+    "TLS",
+    "CannotListen",
+    "Cors",
+    "HTTPSettings",
+    "Listener",
+    "Listening",
+    "SocketOptions",
+    "Timeouts",
+    "create_app",
+]

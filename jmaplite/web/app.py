@@ -40,7 +40,7 @@ class App(Quart):
     def __init__(self, settings: HTTPSettings) -> None:
         super().__init__("jmaplite", static_folder=None)
         self.settings = settings
-        self.answer_headers = AnswerHeaders(settings.headers)
+        self.answer_headers = AnswerHeaders(settings.headers, settings)
         self.threads = Threads("jmap", settings.threads)
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False

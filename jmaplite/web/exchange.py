@@ -59,7 +59,7 @@ class Exchange(ASGIHTTPConnection):
         lines = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         if (body.refused or not body.complete) and request.http_version < "2":
             lines.append((b"connection", b"close"))
-        start = _start(response.status_code, self.app.answer_headers.merged(lines))
+        start = _start(response.status_code, lines)
         if not isinstance(response.response, DataBody):
             await self._stream(receive, send, start, response)
             return

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import h2.events
 import h2.exceptions
@@ -14,8 +15,11 @@ import orjson
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event
 from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.protocol.ws_stream import WSStream
 
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import CONTENT_TYPE, Problem
@@ -39,6 +43,15 @@ class HypercornConfig(Config):
         """The lines that are added to every answer, those to unreadable requests included."""
         return self.headers.date()
 
+    def completed(self, answer: Response, stream: HTTPStream | WSStream | None) -> Response:
+        """An answer with the header lines that every answer has, whoever has begun it."""
+        if not self.headers.any or stream is None:
+            return answer
+        scope: Any = stream.scope
+        secure = scope["scheme"] in ("https", "wss")
+        lines = self.headers.merged(answer.headers, scope["headers"], scope.get("method", ""), secure=secure)
+        return Response(stream_id=answer.stream_id, headers=lines, status_code=answer.status_code)
+
 
 class HTTP1(H11Protocol):
     """Hypercorn's HTTP/1.1, with problem documents for requests that cannot even be read."""
@@ -50,6 +63,12 @@ class HTTP1(H11Protocol):
         """Whether a request's head has begun and not ended."""
         return bool(self.connection.trailing_data[0])
 
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Take what a stream has to say, with the header lines of every answer."""
+        if type(event) is Response:
+            event = self.config.completed(event, self.stream)
+        await super().stream_send(event)
+
     async def _send_error_response(self, status_code: int) -> None:
         document = orjson.dumps(Problem(status_code, "The request is not proper HTTP.").to_json())
         headers = self.config.headers.merged(
@@ -57,7 +76,10 @@ class HTTP1(H11Protocol):
                 (b"content-type", CONTENT_TYPE.encode()),
                 (b"content-length", b"%d" % len(document)),
                 (b"connection", b"close"),
-            ]
+            ],
+            [],
+            "",
+            secure=self.ssl,
         )
         headers += self.config.response_headers("h11")
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
@@ -85,6 +107,8 @@ class HTTP2(H2Protocol):
         """Take what a stream has to say, as fast as its peer takes it."""
         if self.closed:
             return
+        if type(event) is Response:
+            event = self.config.completed(event, self.streams.get(event.stream_id))
         try:
             async with asyncio.timeout(self.config.send_timeout):
                 await super().stream_send(event)
@@ -106,7 +130,9 @@ class HTTP2(H2Protocol):
     async def _refuse(self, request: h2.events.RequestReceived) -> None:
         """Answer a request that no stream is made for; the others of its connection go on (RFC 9113 §8.1.1)."""
         number = request.stream_id
-        head = [(b":status", b"400"), *self.config.headers.merged([(b"content-length", b"0")])]
+        asked = list(request.headers or [])
+        lines = self.config.headers.merged([(b"content-length", b"0")], asked, "", secure=self.ssl)
+        head = [(b":status", b"400"), *lines]
         # What came with it may have ended the stream already.
         with suppress(h2.exceptions.ProtocolError):
             self.connection.send_headers(number, head + self.config.response_headers("h2"), end_stream=True)

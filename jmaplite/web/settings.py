@@ -84,13 +84,30 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """Origins whose pages are let in: exact ones and such with `*` for labels or a port, or a wildmat of Cyrus's.
+
+    `credentials` lets browsers add cookies and certificates, which nothing here needs. `max_age` is in seconds.
+    """
+
+    origins: tuple[str, ...] = ()
+    wildmat: str = ""
+    credentials: bool = False
+    max_age: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class HTTPSettings:
     """How JMAP is carried: header lines for every answer, compression, leniencies and patience.
 
-    `threads` is how many requests are worked on at the same time.
+    `cors` is None if no origins are given; `permissive` lets in all of them. With `hsts` browsers are told to use
+    nothing but TLS. `threads` is how many requests are worked on at the same time.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
+    cors: Cors | None = None
+    permissive: bool = False
+    hsts: bool = False
     compression: bool = True
     lenient_content_type: bool = False
     threads: int = 8

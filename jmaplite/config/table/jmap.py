@@ -55,6 +55,15 @@ class Cors:
         default=(),
         aliases=("/server.http.allowed-origins", "/http.cors.allowed-origins"),
     )
+    allow_credentials: bool = option(
+        "allow-credentials",
+        BOOLEAN,
+        "Let browsers add cookies and certificates. Nothing here needs it: a page sends Authorization itself.",
+        default=False,
+    )
+    max_age: int = option(
+        "max-age", SECONDS, "How long a browser may remember the answer to a preflight.", default=3600, shown='"1h"'
+    )
 
 
 @section("jmap.protocol")
