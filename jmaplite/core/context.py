@@ -32,6 +32,18 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Leniency:
+    """What is let pass although an RFC forbids it, for clients that do it; whatever is gets logged.
+
+    `using`: a method whose capability the request does not use (RFC 8620 §1.8). `sort`: what is not known in a
+    Comparator, and Comparators that are not supported (§3.9, §5.5).
+    """
+
+    using: bool = False
+    sort: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What every request of a server shares.
 
@@ -43,6 +55,7 @@ class Services:
     limits: Limits
     clock: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    leniency: Leniency = Leniency()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jmaplite.core.catalog import Catalog
@@ -214,8 +214,13 @@ class Engine:
     def _call(self, context: Context, answer: Answer, name: str, arguments: dict[str, Any], call_id: str) -> None:
         """Run one method and add what it answers."""
         method = self.catalog.method(name)
-        if method is None or method.capability not in context.using:
+        if method is None:
             raise MethodError("unknownMethod")
+        if method.capability not in context.using:
+            if not self.services.leniency.using:
+                raise MethodError("unknownMethod")
+            logger.info("lenient-using: %s was called without using %s", name, method.capability)
+            context = replace(context, using=context.using | {method.capability})
         found = method.handler(context, resolve(arguments, answer.earlier))
         if isinstance(found, list):
             for named, response in found:

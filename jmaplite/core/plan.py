@@ -6,6 +6,7 @@ is in proportion to what the best index of the filter finds.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +17,10 @@ from jmaplite.core.conditions import Node, Predicates
 from jmaplite.core.context import Context
 from jmaplite.core.errors import MethodError, invalid_arguments
 from jmaplite.core.ranks import ListSource, Ranks
-from jmaplite.core.schema import DataType
+from jmaplite.core.schema import DataType, Sort
 from jmaplite.store import Reader, Row, Value
+
+logger = logging.getLogger(__name__)
 
 _MOST_COMPARATORS = 32
 
@@ -44,7 +47,28 @@ def parse_sort(data_type: DataType, ctx: Context, value: Any) -> list[Comparator
         raise invalid_arguments("sort must be Comparator[]|null")
     if len(value) > _MOST_COMPARATORS:
         raise MethodError("unsupportedSort", f"more than {_MOST_COMPARATORS} comparators")
+    if ctx.services.leniency.sort:
+        value = [known for item in value if (known := _what_is_known(data_type, item)) is not None]
     return [_comparator(data_type, ctx, item) for item in value]
+
+
+def _what_is_known(data_type: DataType, value: Any) -> Any:
+    """A Comparator without what is unknown in it, or None if there is no such sort order; for lenient servers."""
+    if not isinstance(value, dict) or not isinstance(value.get("property"), str):
+        return value
+    sort = data_type.sorts.get(value["property"])
+    if sort is None or (isinstance(wanted := value.get("collation"), str) and wanted not in collation.ALGORITHMS):
+        logger.info("lenient-sort: passed over an order of %s by %.200r", data_type.name, value)
+        return None
+    names = _members(sort)
+    if not value.keys() <= names:
+        logger.info("lenient-sort: passed over %.200r in a Comparator", sorted(value.keys() - names))
+    return {name: item for name, item in value.items() if name in names}
+
+
+def _members(sort: Sort) -> set[str]:
+    """What a Comparator of a sort order may have (RFC 8620 §5.5, RFC 8621 §4.4.2)."""
+    return {"property", "isAscending", "collation"} | ({"keyword"} if sort.keyword else set())
 
 
 def _comparator(data_type: DataType, ctx: Context, value: Any) -> Comparator:
@@ -60,7 +84,7 @@ def _comparator(data_type: DataType, ctx: Context, value: Any) -> Comparator:
     sort = data_type.sorts.get(value["property"])
     if sort is None:
         raise MethodError("unsupportedSort", f"sort: cannot sort by {value['property']!r}"[:200])
-    known = {"property", "isAscending", "collation"} | ({"keyword"} if sort.keyword else set())
+    known = _members(sort)
     if not value.keys() <= known:
         raise invalid_arguments(f"sort: unknown {sorted(value.keys() - known)[0]!r} in a Comparator"[:200])
     parameters: tuple[Value, ...] = ()

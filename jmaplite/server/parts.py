@@ -18,7 +18,7 @@ from jmaplite.datatypes.submission import SUBMISSION
 from jmaplite.directory import Directory
 from jmaplite.server.directories import directory
 from jmaplite.server.ground import CannotServe, Ground, opened
-from jmaplite.server.settings import limits, mail_settings, submission_settings
+from jmaplite.server.settings import leniency, limits, mail_settings, submission_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def furnish(ground: Ground, config: Config) -> Parts:
     mail, submission = mail_settings(config), submission_settings(config)
     catalog = Catalog(capabilities(mail, submission))
     users = directory(config)
-    services = Services(ground.store, ground.blobs, limits(config), time.time, {MAIL: mail, SUBMISSION: submission})
+    settings = {MAIL: mail, SUBMISSION: submission}
+    services = Services(ground.store, ground.blobs, limits(config), time.time, settings, leniency(config))
     return Parts(ground, users, Engine(services, catalog, users))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from jmaplite.config import UNLIMITED, Config, table
+from jmaplite.core.context import Leniency
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
@@ -14,6 +15,11 @@ from jmaplite.web import TLS, Cors, HTTPSettings, Listener, SocketOptions, Timeo
 def limits(config: Config) -> Limits:
     """The limits of the core, which are called the same in a configuration."""
     return Limits(**{one.name: getattr(config.limits, one.name) for one in fields(Limits)})
+
+
+def leniency(config: Config) -> Leniency:
+    """What the core lets pass."""
+    return Leniency(using=config.compat.lenient_using, sort=config.compat.lenient_sort)
 
 
 def mail_settings(config: Config) -> MailSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +84,27 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.fixture(scope="session")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     """A server with the sample mail and two users, over https with a certificate for loopback."""
-    folder = tmp_path_factory.mktemp("secure")
+    with serving_tls(tmp_path_factory.mktemp("secure")) as secure:
+        yield secure
+
+
+@pytest.fixture(scope="session")
+def secure_lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """The same, lenient about what is in a sort."""
+    with serving_tls(tmp_path_factory.mktemp("lenient"), "[jmap.compat]\nlenient-sort = true\n") as secure:
+        yield secure
+
+
+@contextmanager
+def serving_tls(folder: Path, more: str = "") -> Iterator[Secure]:
+    """Serve two users over https until the block ends."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     for pem in certificate.cert_chain_pems:
         pem.write_to_path(str(folder / "certificate.pem"), append=True)
-    with serving(configured(folder, WITH_FRIEND + TLS)) as live:
+    with serving(configured(folder, WITH_FRIEND + TLS + more)) as live:
         yield Secure(live.url, folder / "ca.pem")
 
 

@@ -121,6 +121,21 @@ def test_jmapcs_own_comparators_are_refused_for_what_they_carry(demo: Client) ->
     assert "anchorOffset" in answer.description
 
 
+def test_jmapcs_own_comparators_sort_where_lenient_sort_is_on(
+    secure_lenient: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure_lenient.ca))
+    client = Client.create_with_password(secure_lenient.url.removeprefix("https://"), USER, PASSWORD)
+    with client.requests_session:
+        answer = client.request(EmailQuery(sort=[Comparator(property="size")]), raise_errors=True)
+        assert isinstance(answer, EmailQueryResponse)
+        emails = client.request(EmailGet(ids=answer.ids, properties=["size"]), raise_errors=True)
+    assert isinstance(emails, EmailGetResponse)
+    sizes = [email.size or 0 for email in emails.data]
+    assert len(sizes) > 5
+    assert sizes == sorted(sizes)
+
+
 def test_jmapc_sets_a_keyword(demo: Client) -> None:
     found = demo.request(
         EmailQuery(filter=EmailQueryFilterCondition(not_keyword="$flagged"), limit=1), raise_errors=True

@@ -14,7 +14,7 @@ from typing import Any
 from jmaplite import datatypes
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
 from jmaplite.core.catalog import Catalog
-from jmaplite.core.context import Services
+from jmaplite.core.context import Leniency, Services
 from jmaplite.core.engine import Engine
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail import MAIL, MailSettings
@@ -44,12 +44,14 @@ class Server:
     limits: Limits = field(default_factory=Limits)
     settings: MailSettings = field(default_factory=MailSettings)
     now: float = 1_700_000_000.0
+    leniency: Leniency = field(default_factory=Leniency, kw_only=True)
 
     def __post_init__(self) -> None:
         catalog = Catalog(datatypes.capabilities(self.settings))
         self.store = SQLiteStore(self.path, datatypes.schema(catalog, TABLES))
         self.blobs = EmbeddedBlobs(self.path)
-        services = Services(self.store, self.blobs, self.limits, lambda: self.now, {MAIL: self.settings})
+        settings = {MAIL: self.settings}
+        services = Services(self.store, self.blobs, self.limits, lambda: self.now, settings, self.leniency)
         self.engine = Engine(services, catalog, People())  # type: ignore[arg-type]
 
     def client(self, principal: Principal = ALICE) -> Client:

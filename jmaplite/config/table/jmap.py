@@ -177,7 +177,7 @@ class Compat:
     lenient_sort: bool = option(
         "lenient-sort",
         BOOLEAN,
-        "Pass over sort orders that are not known instead of answering unsupportedSort.",
+        "Pass over what is not known in a `sort`: members of a Comparator, sort orders and collations.",
         default=False,
     )
 
