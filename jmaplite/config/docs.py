@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jmaplite.config.cyrus import Cyrus, written
 from jmaplite.config.sections import Option, options, section_name
 from jmaplite.config.table import REFUSED
+from jmaplite.config.table.imapd import OPTIONS as IMAPD
+from jmaplite.config.table.imapd_refused import PREFIXES
 from jmaplite.config.walk import sections
 
 _HEAD = """\
@@ -41,10 +44,21 @@ _REFUSED = """
 Stalwart's documents have these names as well. A file with one of them, or with anything beneath it, is not accepted.
 """
 
+_IMAPD = """
+## `[imapd]`
+
+Options of Cyrus under their own names and in its own forms: `yes`, `1`, `on`, `t`, `no`, `0`, `off`, `f`; sizes such as
+`64B`, `32K`, `10M`, `1G`; durations such as `60s`, `30m`, `1h30m`, `90d`; lists with spaces. Each is honoured as an
+option of ours, which then may not be set besides, or it is refused with the reason. What is not set keeps the default
+of this server, not Cyrus's. `jmaplite convert-config` makes such a table from an imapd.conf.
+"""
+
 
 def render() -> str:
     """The whole page, in Markdown."""
-    return _HEAD + "".join(_section(declared) for declared in sorted(sections(), key=section_name)) + _refused()
+    return (
+        _HEAD + "".join(_section(declared) for declared in sorted(sections(), key=section_name)) + _imapd() + _refused()
+    )
 
 
 def _section(declared: type[Any]) -> str:
@@ -64,6 +78,26 @@ def _table(listed: Iterable[Option]) -> Iterator[str]:
         if one.everywhere:
             others += f" For all at once: `{one.everywhere}`."
         yield f"| {name} | {one.kind.name} | {_default(one)} | {one.doc}{others} |"
+
+
+def _imapd() -> str:
+    rows = (f"| `{one.name}` | {_default_of(one)} | {_becomes(one)} |" for one in IMAPD)
+    beginnings = (f"| `{prefix}...` | | refused: {reason} |" for prefix, reason in PREFIXES.items())
+    return "\n".join([_IMAPD, "| option | Cyrus's default | here |", "|---|---|---|", *rows, *beginnings, ""])
+
+
+def _default_of(one: Cyrus) -> str:
+    return f"`{one.default}`" if one.default else ""
+
+
+def _becomes(one: Cyrus) -> str:
+    if one.note:
+        return f"accepted: {one.reason}"
+    if one.becomes is not None:
+        return one.doc
+    if one.only:
+        return f"only {' or '.join(written(value) for value in one.only)}: {one.reason}"
+    return f"refused: {one.reason}"
 
 
 def _refused() -> str:

@@ -74,6 +74,8 @@ class Settings:
 
     def place(self, path: KeyPath) -> Place:
         """Where a key path stands in the file that is being read."""
+        while path and path not in self._lines:
+            path = path[:-1]
         return Place(self._shown, self._lines.get(path, 1))
 
     def order(self, place: Place) -> tuple[int, int]:
@@ -146,18 +148,23 @@ class Settings:
             return
         before = len(self.mistakes)
         if option.kind.element is None:
-            plain = self._plain(option.kind, option, path, path, value)
+            plain = self._plain(option.kind, path, path, value, secret=option.secret)
             places: tuple[Place, ...] = ()
         else:
             elements = value if isinstance(value, list) else [value]
             paths = [(*path, n) if isinstance(value, list) else path for n in range(len(elements))]
             pairs = zip(paths, elements, strict=True)
-            plain = tuple(self._plain(option.kind.element, option, path, at, one) for at, one in pairs)
+            inner, secret = option.kind.element, option.secret
+            plain = tuple(self._plain(inner, path, at, one, secret=secret) for at, one in pairs)
             places = tuple(self.place(one) for one in paths)
         if len(self.mistakes) == before:
             self._settings[option.name, names] = Setting(plain, key, place, places)
 
-    def _plain(self, kind: Kind[Any], option: Option, path: KeyPath, at: KeyPath, raw: object) -> Any:
+    def read(self, kind: Kind[Any], path: KeyPath, value: object, *, secret: bool = False) -> Any:
+        """A value that no option of ours is set to, made plain, or None and a mistake."""
+        return self._plain(kind, path, path, value, secret=secret)
+
+    def _plain(self, kind: Kind[Any], path: KeyPath, at: KeyPath, raw: object, *, secret: bool) -> Any:
         """A value made plain, or None and a mistake."""
         value, expanded = raw, False
         try:
@@ -169,7 +176,7 @@ class Settings:
         except Wrong as wrong:
             message = str(wrong)
             if not message or (expanded and not isinstance(wrong, _NoMacro)):
-                message = f"expected {kind.expects}, found {_seen(raw, option, expanded=expanded)}"
+                message = f"expected {kind.expects}, found {_seen(raw, secret=secret, expanded=expanded)}"
             self.mistake(self.place(at), dotted(path), message)
             return None
         if isinstance(plain, Address):
@@ -205,8 +212,8 @@ class _NoMacro(Wrong):
     """A macro that stands for nothing; its message tells no secret."""
 
 
-def _seen(raw: object, option: Option, *, expanded: bool) -> str:
+def _seen(raw: object, *, secret: bool, expanded: bool) -> str:
     """What stands in the file, unless it may be a secret."""
-    if isinstance(raw, str) and option.secret and not expanded:
+    if isinstance(raw, str) and secret and not expanded:
         return "something else"
     return f"what {quoted(raw)} stands for" if expanded and isinstance(raw, str) else found(raw)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from jmaplite.config.cyrus import Cyrus, because, refusal
 from jmaplite.config.kinds import found, quoted
 from jmaplite.config.lines import Path
 from jmaplite.config.sections import Option, options, part_fields, row_fields, section_name
-from jmaplite.config.settings import Names, Settings
+from jmaplite.config.settings import Names, Settings, dotted
 from jmaplite.config.table import REFUSED, REPEATED, SINGLE
+from jmaplite.config.table.imapd import OPTIONS as IMAPD
+from jmaplite.config.table.imapd_refused import PREFIXES
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _Node:
     rows: _Node | None = None
     option: Option | None = None
     section: str | None = None
+    cyrus: Cyrus | None = None
     refused: str = ""
 
 
@@ -56,7 +60,15 @@ def _tree() -> _Node:
                 _node(root, one).option = option
             if option.everywhere:
                 _node(root, option.everywhere).option = replace(option, name=option.everywhere)
+    for cyrus in IMAPD:
+        _node(root, f"imapd.{cyrus.name}").cyrus = cyrus
     return root
+
+
+@cache
+def by_name() -> dict[str, Option]:
+    """Every option of ours by its name."""
+    return {option.name: option for declared in sections() for option in options(declared)}
 
 
 def _node(root: _Node, name: str) -> _Node:
@@ -87,13 +99,17 @@ def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, setting
             _value(child, value, inner, names, settings)
         elif node.any is not None and not (node.any.refused and not isinstance(value, dict)):
             _value(node.any, value, inner, (*names, key), settings)
+        elif path == ("imapd",):
+            settings.wrong(inner, _unknown_to_cyrus(node, key))
         else:
             settings.wrong(inner, "unknown key" + _suggestion(node, key))
 
 
 def _value(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
     if node.refused:
-        settings.wrong(path, node.refused)
+        settings.wrong(path, because(node.refused))
+    elif node.cyrus is not None:
+        _cyrus(node.cyrus, value, path, settings)
     elif node.option is not None and not (node.children and isinstance(value, dict)):
         settings.put(node.option, names, path, value)
     elif node.rows is not None:
@@ -118,6 +134,31 @@ def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settin
             _table(node, row, inner, (*names, first + number), settings)
         else:
             settings.wrong(inner, f"expected a table, found {found(row)}")
+
+
+def _cyrus(cyrus: Cyrus, value: object, path: Path, settings: Settings) -> None:
+    """Take an option of Cyrus for what it becomes here, or note why it cannot be."""
+    plain = settings.read(cyrus.kind, path, value, secret=cyrus.secret)
+    if plain is None:
+        return
+    reason = refusal(cyrus, plain)
+    if reason is not None:
+        settings.wrong(path, reason)
+    elif cyrus.note:
+        settings.remark(settings.place(path), dotted(path), cyrus.reason, "note")
+    for target in cyrus.becomes(plain) if cyrus.becomes else ():
+        option = by_name()[target.option]
+        if "[]" in target.option:
+            settings.enter(f"{target.option.partition('[]')[0]}[]", target.names, path)
+        settings.put(
+            option, target.names, path, list(target.value) if isinstance(target.value, tuple) else target.value
+        )
+
+
+def _unknown_to_cyrus(node: _Node, key: str) -> str:
+    reason = next((reason for prefix, reason in PREFIXES.items() if key.startswith(prefix)), None)
+    near = _suggestion(node, key)
+    return because(reason) if reason and not near else f"unknown key{near}"
 
 
 def _suggestion(node: _Node, key: str) -> str:

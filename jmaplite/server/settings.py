@@ -59,7 +59,7 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
         hsts=config.server_http.hsts,
         compression=config.http.compression,
         lenient_content_type=config.compat.lenient_content_type,
-        timeouts=timeouts or Timeouts(),
+        timeouts=timeouts or Timeouts(keep_alive=config.http.keep_alive),
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jmaplite.config import ConfigError, Mistake, parse
+from jmaplite.config.cyrus import because
 from jmaplite.config.docs import render
 from jmaplite.config.sections import Option, options
 from jmaplite.config.table import REFUSED
@@ -37,7 +38,11 @@ def document(name: str, value: str) -> str:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_an_option_is_documented_with_its_kind_default_and_other_names(option: Option) -> None:
-    [line] = [line for line in DOCS.read_text("utf-8").splitlines() if f"| `{option.name.replace('[]', '')}` |" in line]
+    [line] = [
+        line
+        for line in DOCS.read_text("utf-8").splitlines()
+        if line.startswith(f"| `{option.name.replace('[]', '')}` |")
+    ]
     assert f"| {option.kind.name} |" in line
     assert option.doc in line
     assert option.doc.endswith(".")
@@ -59,7 +64,7 @@ def test_no_name_is_used_twice() -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_by_name_has_its_reason_and_whatever_is_beneath(name: str) -> None:
     [mistake] = [one for one in found(f"{key(name)}.y.z = 5\n") if one.key.startswith(key(name))]
-    assert mistake == (1, key(name), REFUSED[name], "c.toml", "error")
+    assert mistake == (1, key(name), because(REFUSED[name]), "c.toml", "error")
     assert name in DOCS.read_text("utf-8")
 
 

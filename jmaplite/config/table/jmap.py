@@ -42,6 +42,9 @@ class Http:
         aliases=("/server.http.headers", "/http.headers"),
     )
     compression: bool = option("compression", BOOLEAN, "Compress answers for clients that accept it.", default=True)
+    keep_alive: int = option(
+        "keep-alive", SECONDS, "How long a connection may wait for the next request.", default=75, shown='"75s"'
+    )
 
 
 @section("jmap.http.cors")
