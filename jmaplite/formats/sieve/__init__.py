@@ -17,14 +17,17 @@ from jmaplite.formats.sieve.actions import (
     Reject,
     Vacation,
 )
+from jmaplite.formats.sieve.answers import Outgoing, Stamp, mime_reason, reasons_against, vacation_answer
 from jmaplite.formats.sieve.errors import SieveError
 from jmaplite.formats.sieve.grammar import CAPABILITIES, OPTIONAL_CAPABILITIES
 from jmaplite.formats.sieve.letter import Edited
 from jmaplite.formats.sieve.limits import Limits
 from jmaplite.formats.sieve.machine import Envelope, Trace
 from jmaplite.formats.sieve.nodes import Script
+from jmaplite.formats.sieve.notices import notice
 from jmaplite.formats.sieve.outside import Outside
 from jmaplite.formats.sieve.parsing import parse
+from jmaplite.formats.sieve.refusals import delivery_report, disposition_report, protocol_lines
 from jmaplite.formats.sieve.run import run
 
 __all__ = [
@@ -41,13 +44,22 @@ __all__ = [
     "Limits",
     "Notify",
     "Outcome",
+    "Outgoing",
     "Outside",
     "Redirect",
     "Reject",
     "Script",
     "SieveError",
+    "Stamp",
     "Trace",
     "Vacation",
+    "delivery_report",
+    "disposition_report",
+    "mime_reason",
+    "notice",
     "parse",
+    "protocol_lines",
+    "reasons_against",
     "run",
+    "vacation_answer",
 ]

@@ -78,6 +78,7 @@ class Vacation:
     """Answer the sender, unless the same answer has gone there within a period of seconds (RFC 5230).
 
     `key` tells answers apart. With `is_mime`, the reason is a MIME entity. The subject is None where none is asked for.
+    `changed` is the message as the script has changed it, or None.
     """
 
     reason: str
@@ -88,6 +89,7 @@ class Vacation:
     addresses: tuple[str, ...] = ()
     is_mime: bool = False
     fcc: Fcc | None = None
+    changed: Edited | None = field(default=None, compare=False)
     line: int = field(default=0, compare=False)
 
 
@@ -101,6 +103,7 @@ class Notify:
     importance: int = 2
     options: tuple[str, ...] = ()
     fcc: Fcc | None = None
+    changed: Edited | None = field(default=None, compare=False)
     line: int = field(default=0, compare=False)
 
 

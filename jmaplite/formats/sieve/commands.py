@@ -148,6 +148,7 @@ def _vacation(machine: Machine, node: Node) -> str:
         addresses,
         "mime" in tags,
         _fcc(machine, node),
+        machine.letter.edited(),
         node.line,
     )
     machine.actions.append(machine.vacation)
@@ -179,6 +180,7 @@ def _notify(machine: Machine, node: Node) -> str:
         int(importance),
         tuple(option.decode("utf-8", "replace") for option in options),
         fcc,
+        machine.letter.edited(),
         node.line,
     )
     if action in machine.actions:
