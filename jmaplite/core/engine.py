@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jmaplite.core.catalog import Catalog
-from jmaplite.core.context import Context, Services
+from jmaplite.core.context import Context, Method, Response, Services
 from jmaplite.core.errors import MethodError, RequestError
 from jmaplite.core.json import NotJSON, dumps, loads
 from jmaplite.core.kinds import compile_kind
@@ -159,6 +159,10 @@ class Engine:
         """The Session of a principal, its URLs under `base_url`. Raises RequestError serverUnavailable."""
         return self._sessions.get(principal, base_url)
 
+    def forget(self) -> None:
+        """Build every session anew when it is next asked for."""
+        self._sessions.forget()
+
     def process(self, principal: Principal, base_url: str, body: bytes) -> bytes:
         """The Response document to the Request document in `body` (RFC 8620 §3.3, §3.4).
 
@@ -181,6 +185,10 @@ class Engine:
             except Exception as error:
                 answer.add("error", self._error(error, name).to_json(), call_id)
         return answer.document(None if request.created_ids is None else context.created_ids, session.state)
+
+    def perform(self, context: Context, method: Method, arguments: dict[str, Any]) -> Response:
+        """What a method answers. Raises MethodError and whatever else the method raises."""
+        return method.handler(context, arguments)
 
     def _read(self, body: bytes) -> Request:
         """The Request object; the checks of RFC 8620 §3.6.1 in the order in which they can be made."""
@@ -221,7 +229,7 @@ class Engine:
                 raise MethodError("unknownMethod")
             logger.info("lenient-using: %s was called without using %s", name, method.capability)
             context = replace(context, using=context.using | {method.capability})
-        found = method.handler(context, resolve(arguments, answer.earlier))
+        found = self.perform(context, method, resolve(arguments, answer.earlier))
         if isinstance(found, list):
             for named, response in found:
                 answer.add(named, response, call_id)

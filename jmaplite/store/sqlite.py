@@ -87,8 +87,10 @@ class SQLiteStore:
         """The id of a principal's account, or None."""
         return self._system.account_of(owner)
 
-    def create_account(self, owner: str, fill: Callable[[Writer], None]) -> str:
+    def create_account(self, owner: str, fill: Callable[[Writer], None], *, account_id: str | None = None) -> str:
         """Make the account of a principal, or answer the id it has. If `fill` raises, nothing is made.
+
+        An id may be given that no account has.
 
         Raises StoreUnavailable.
         """
@@ -101,10 +103,10 @@ class SQLiteStore:
             (directory / "blobs").mkdir(mode=0o700)
             values.update(self._files.make(directory, Identity(account_id, owner), fill))
 
-        account_id, made = self._system.add(owner, self._new_id, make)
+        found, made = self._system.add(owner, self._new_id if account_id is None else lambda: account_id, make)
         if made and values:
-            self._feed.announce(Change(account_id, values))
-        return account_id
+            self._feed.announce(Change(found, values))
+        return found
 
     def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
         """The octets kept under a name, made when they are first asked for. Raises StoreUnavailable."""

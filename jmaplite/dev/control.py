@@ -1,0 +1,364 @@
+"""The operations of the control API."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+
+from jmaplite import __version__
+from jmaplite.core.kinds import utc_date, utc_seconds
+from jmaplite.datatypes.mail.transfer import Owner, TransferFailed
+from jmaplite.dev.directory import NoSuchName
+from jmaplite.dev.exchanges import Wanted, har
+from jmaplite.dev.faults import BadRule
+from jmaplite.dev.fixture import CannotDo, Fixture, Login
+from jmaplite.dev.operations import Given, Member, Operation, Refused
+from jmaplite.dev.profiles import PROFILES
+from jmaplite.dev.snapshots import UnknownSnapshot
+from jmaplite.formats.mailboxes import is_keyword
+
+_ACCOUNT = Member("String", "whose account: a name, an address or an account id", required=True)
+_SEED = Member("String", "what chance begins from; the same one gives the same")
+
+
+def _owner(fixture: Fixture, name: str) -> Owner:
+    try:
+        return fixture.owner(name)
+    except TransferFailed as error:
+        raise Refused(404, str(error)) from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(utc_seconds(text))
+    except ValueError:
+        raise Refused(400, f"{text!r} is not a UTCDate (2030-01-31T12:00:00Z)") from None
+
+
+def show(fixture: Fixture, given: Given) -> Any:
+    """Who and what is there."""
+    return {
+        "version": __version__,
+        "urls": {name: list(urls) for name, urls in fixture.urls.items()},
+        "users": [
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "emails": list(one.emails),
+                "groups": list(one.member_of),
+                "accountId": fixture.account(one),
+            }
+            for one in fixture.principals()
+        ],
+        "clock": _clock(fixture),
+        "snapshots": fixture.snapshots.names(),
+    }
+
+
+def reset(fixture: Fixture, given: Given) -> Any:
+    """Go back to the beginning."""
+    return {"accounts": fixture.reset(given.get("seed"))}
+
+
+def take_snapshot(fixture: Fixture, given: Given) -> Any:
+    """Take a snapshot."""
+    return {"name": given["name"], "accounts": fixture.snapshots.take(given["name"])}
+
+
+def restore_snapshot(fixture: Fixture, given: Given) -> Any:
+    """Put a snapshot back."""
+    try:
+        return {"name": given["name"], "accounts": fixture.restore(given["name"])}
+    except UnknownSnapshot:
+        raise Refused(404, f"there is no snapshot {given['name']!r}") from None
+
+
+def remove_snapshot(fixture: Fixture, given: Given) -> Any:
+    """Throw a snapshot away."""
+    try:
+        fixture.snapshots.remove(given["name"])
+    except UnknownSnapshot:
+        raise Refused(404, f"there is no snapshot {given['name']!r}") from None
+    return {}
+
+
+def make_user(fixture: Fixture, given: Given) -> Any:
+    """Make a user or a group."""
+    emails = given.get("emails")
+    try:
+        made: Login = fixture.make_user(
+            given.get("name") or f"user-{fixture.exchanges.number()}@example.org",
+            given.get("password"),
+            given.get("token"),
+            kind="group" if given.get("group") else "individual",
+            description=given.get("description", ""),
+            emails=None if emails is None else tuple(emails),
+            groups=tuple(given.get("groups", ())),
+            quota=given.get("quota", 0),
+        )
+    except NoSuchName as error:
+        raise Refused(409, str(error)) from None
+    return {"name": made.name, "password": made.password, "token": made.token, "accountId": made.account_id}
+
+
+def remove_user(fixture: Fixture, given: Given) -> Any:
+    """Take away a user that was made at run time; the account stays until the next reset."""
+    assert fixture.directory is not None
+    if not fixture.directory.remove(given["name"]):
+        raise Refused(404, f"no user {given['name']!r} was made at run time")
+    fixture.engine.forget()
+    return {}
+
+
+def deliver(fixture: Fixture, given: Given) -> Any:
+    """Put a message into an account."""
+    octets = _octets(given)
+    keywords = frozenset(keyword.lower() for keyword in given.get("keywords", ()))
+    wrong = sorted(keyword for keyword in keywords if not is_keyword(keyword))
+    if wrong:
+        raise Refused(400, f"{wrong[0]!r} is not a keyword")
+    received = int(_seconds(given["receivedAt"])) if "receivedAt" in given else None
+    path = tuple(part for part in given.get("mailbox", "").split("/") if part)
+    try:
+        outcome = fixture.deliver(
+            _owner(fixture, given["account"]), octets, path=path, keywords=keywords, received=received
+        )
+    except CannotDo as error:
+        raise Refused(400, str(error)) from None
+    return {"outcome": outcome}
+
+
+def _octets(given: Given) -> bytes:
+    if ("text" in given) == ("base64" in given):
+        raise Refused(400, "the message is either text or base64")
+    if "base64" in given:
+        try:
+            return base64.b64decode(given["base64"], validate=True)
+        except (binascii.Error, ValueError):
+            raise Refused(400, "base64 is not that") from None
+    text: str = given["text"]
+    return text.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8", "surrogateescape")
+
+
+def generate(fixture: Fixture, given: Given) -> Any:
+    """Make up threads."""
+    if given["threads"] > 10_000:
+        raise Refused(400, "at most 10000 threads at a time")
+    path = tuple(part for part in given.get("mailbox", "").split("/") if part)
+    owner = _owner(fixture, given["account"])
+    return {"messages": fixture.generate(owner, given["threads"], given.get("seed", fixture.seed), path)}
+
+
+def _clock(fixture: Fixture) -> dict[str, Any]:
+    now = fixture.clock()
+    return {"now": utc_date(int(now)), "seconds": now, "frozen": fixture.clock.is_frozen}
+
+
+def show_clock(fixture: Fixture, given: Given) -> Any:
+    """What time it is."""
+    return _clock(fixture)
+
+
+def move_clock(fixture: Fixture, given: Given) -> Any:
+    """Stop, set or advance the clock."""
+    clock = fixture.clock
+    try:
+        if "set" in given:
+            clock.set(_seconds(given["set"]))
+        if "advance" in given:
+            clock.advance(given["advance"])
+        if "frozen" in given:
+            clock.freeze() if given["frozen"] else clock.resume()
+        if given.get("reset"):
+            clock.reset()
+        return _clock(fixture)
+    except (ValueError, OverflowError):
+        clock.reset()
+        raise Refused(400, "there is no such time") from None
+
+
+def show_faults(fixture: Fixture, given: Given) -> Any:
+    """The rules in force, and what has become of them."""
+    return {"faults": [rule.to_json() for rule in fixture.faults.rules()]}
+
+
+def add_fault(fixture: Fixture, given: Given) -> Any:
+    """Take a rule."""
+    try:
+        return fixture.faults.add(given["rule"]).to_json()
+    except BadRule as error:
+        raise Refused(400, str(error)) from None
+
+
+def remove_fault(fixture: Fixture, given: Given) -> Any:
+    """Take a rule away."""
+    if not fixture.faults.remove(given["id"]):
+        raise Refused(404, f"there is no rule {given['id']!r}")
+    return {}
+
+
+def clear_faults(fixture: Fixture, given: Given) -> Any:
+    """Take all rules away."""
+    fixture.faults.clear()
+    return {}
+
+
+def show_exchanges(fixture: Fixture, given: Given) -> Any:
+    """The newest exchanges."""
+    found = fixture.exchanges.find(_wanted(given))
+    return {"exchanges": [one.summary() for one in found]}
+
+
+def show_exchange(fixture: Fixture, given: Given) -> Any:
+    """One exchange, with request and response."""
+    number = given["id"]
+    one = fixture.exchanges.get(int(number)) if number.isascii() and number.isdigit() else None
+    if one is None:
+        raise Refused(404, f"there is no exchange {number}, or not any more")
+    return {**one.summary(), "request": _document(one.request), "response": _document(one.response)}
+
+
+def _document(octets: bytes) -> Any:
+    try:
+        return orjson.loads(octets)
+    except ValueError:
+        return octets.decode("utf-8", "replace")
+
+
+def show_har(fixture: Fixture, given: Given) -> Any:
+    """Exchanges as an HTTP Archive."""
+    return har(fixture.exchanges.find(_wanted(given)), __version__)
+
+
+def clear_exchanges(fixture: Fixture, given: Given) -> Any:
+    """Forget all exchanges."""
+    fixture.exchanges.clear()
+    fixture.pedant.forget()
+    return {}
+
+
+def _wanted(given: Given) -> Wanted:
+    return Wanted(
+        method=given.get("method", ""),
+        account=given.get("account", ""),
+        user=given.get("user", ""),
+        transport=given.get("transport", ""),
+        failed=given.get("failed", False),
+        warned=given.get("warned", False),
+        after=given.get("after", 0),
+        limit=min(given.get("limit", 200), 2000),
+    )
+
+
+def change_settings(fixture: Fixture, given: Given) -> Any:
+    """Have other values for options, or make the session look like another server's."""
+    options = dict(given.get("options", {}))
+    profile = given.get("profile")
+    if profile is not None:
+        if profile not in PROFILES:
+            raise Refused(404, f"there is no profile {profile!r}: there are {', '.join(PROFILES)}")
+        options = {**PROFILES[profile].options, **options}
+    try:
+        return {"options": fixture.configure(options, anew=profile is not None)}
+    except CannotDo as error:
+        raise Refused(400, str(error)) from None
+
+
+_WHICH = {
+    "method": Member("String", "with a call of this method"),
+    "account": Member("String", "about this account id"),
+    "user": Member("String", "of this user"),
+    "transport": Member("String", "http or websocket"),
+    "failed": Member("Boolean", "with an error"),
+    "warned": Member("Boolean", "with a warning"),
+    "after": Member("UnsignedInt", "later than the one with this id"),
+    "limit": Member("UnsignedInt", "how many at most"),
+}
+
+OPERATIONS = (
+    Operation("GET", "/", "Who and what is there.", show),
+    Operation("POST", "/reset", "Go back to the beginning: mail, users, clock, faults, log.", reset, {"seed": _SEED}),
+    Operation("PUT", "/snapshots/{name}", "Take a snapshot of everything stored.", take_snapshot),
+    Operation("POST", "/snapshots/{name}/restore", "Put a snapshot back.", restore_snapshot),
+    Operation("DELETE", "/snapshots/{name}", "Throw a snapshot away.", remove_snapshot),
+    Operation(
+        "POST",
+        "/users",
+        "Make a user (or a group) with an account of its own.",
+        make_user,
+        {
+            "name": Member("String", "the name to log in with; made up if it is left out"),
+            "password": Member("String", "made up if it is left out"),
+            "token": Member("String", "a bearer token; made up if it is left out"),
+            "description": Member("String", "the name that people see"),
+            "emails": Member("String[]", "addresses, the first is the sender of new mail"),
+            "groups": Member("String[]", "groups whose accounts are shared"),
+            "group": Member("Boolean", "make a group: a shared account"),
+            "quota": Member("UnsignedInt", "octets that the account may hold"),
+        },
+        status=201,
+    ),
+    Operation("DELETE", "/users/{name}", "Take away a user that was made at run time.", remove_user),
+    Operation(
+        "POST",
+        "/deliver",
+        "Put a message into an account, as if it had just come in.",
+        deliver,
+        {
+            "account": _ACCOUNT,
+            "text": Member("String", "the message; line ends become CRLF"),
+            "base64": Member("String", "the message, octet by octet"),
+            "mailbox": Member("String", "a path, as Archive/2030; the inbox if it is left out"),
+            "keywords": Member("String[]", "its keywords"),
+            "receivedAt": Member("String", "a UTCDate; now if it is left out"),
+        },
+        status=201,
+    ),
+    Operation(
+        "POST",
+        "/generate",
+        "Make up threads of mail.",
+        generate,
+        {
+            "account": _ACCOUNT,
+            "threads": Member("UnsignedInt", "how many", required=True),
+            "seed": _SEED,
+            "mailbox": Member("String", "a path; the inbox if it is left out"),
+        },
+        status=201,
+    ),
+    Operation("GET", "/clock", "What time it is for the server.", show_clock),
+    Operation(
+        "POST",
+        "/clock",
+        "Stop, set or advance the clock.",
+        move_clock,
+        {
+            "set": Member("String", "a UTCDate"),
+            "advance": Member("Number", "seconds, back too"),
+            "frozen": Member("Boolean", "stand still, or go on"),
+            "reset": Member("Boolean", "tell the real time again"),
+        },
+    ),
+    Operation("GET", "/faults", "The rules by which the server misbehaves.", show_faults),
+    Operation("POST", "/faults", "Take a rule.", add_fault, whole="rule", status=201),
+    Operation("DELETE", "/faults/{id}", "Take a rule away.", remove_fault),
+    Operation("DELETE", "/faults", "Take all rules away.", clear_faults),
+    Operation("GET", "/exchanges", "The newest exchanges, the oldest first.", show_exchanges, _WHICH),
+    Operation("GET", "/exchanges/{id}", "An exchange with request and response.", show_exchange),
+    Operation("GET", "/exchanges.har", "Exchanges as an HTTP Archive.", show_har, _WHICH),
+    Operation("DELETE", "/exchanges", "Forget all exchanges.", clear_exchanges),
+    Operation(
+        "PATCH",
+        "/settings",
+        "Have other values for options of the configuration, or look like another server.",
+        change_settings,
+        {
+            "options": Member("Object", "values by the full names of options; null for that of the file"),
+            "profile": Member("String", "what is like another server; what was chosen before is forgotten"),
+        },
+    ),
+)

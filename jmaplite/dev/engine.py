@@ -1,0 +1,154 @@
+"""An engine that misbehaves where a rule says so, and writes down what it did."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from jmaplite.core.catalog import Catalog
+from jmaplite.core.context import Context, Method, Response, Services
+from jmaplite.core.engine import Answer, Engine
+from jmaplite.core.errors import MethodError, RequestError
+from jmaplite.core.json import NotJSON, dumps, loads
+from jmaplite.dev.exchanges import Call, Exchange, Exchanges, Warned, states
+from jmaplite.dev.faults import Event, Faults, Rule, fails
+from jmaplite.dev.pedant import Looked, Pedant
+from jmaplite.directory import Directory, Principal
+
+
+class Broken(RequestError):
+    """A request that a rule has fail as a whole, in a way that whoever carries it has to bring about."""
+
+    def __init__(self, rule: Rule) -> None:
+        status = rule.effect.status or 500
+        super().__init__("serverUnavailable" if status == 503 else "serverFail", f"The rule {rule.id}.", status=status)
+        self.effect = rule.effect
+
+
+class FixtureEngine(Engine):
+    """An Engine under the eyes of a fixture. `sleep` waits for the seconds of a delay."""
+
+    def __init__(
+        self,
+        services: Services,
+        catalog: Catalog,
+        directory: Directory,
+        *,
+        faults: Faults,
+        exchanges: Exchanges,
+        pedant: Pedant,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(services, catalog, directory)
+        self._faults = faults
+        self._exchanges = exchanges
+        self._pedant = pedant
+        self._sleep = sleep
+        self._local = threading.local()
+
+    def process(self, principal: Principal, base_url: str, body: bytes, transport: str = "http") -> bytes:
+        """The Response document, after what rules have to say. Raises RequestError, and Broken for whole requests."""
+        exchange = Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, f"{base_url}/jmap/")
+        self._local.exchange = exchange
+        began = time.perf_counter()
+        try:
+            self._break(principal, body, exchange)
+            exchange.response = super().process(principal, base_url, body)
+        except RequestError as error:
+            exchange.status, exchange.response = error.status, dumps(error.to_json())
+            raise
+        finally:
+            self._local.exchange = None
+            exchange.milliseconds = (time.perf_counter() - began) * 1000
+            exchange.warnings = self._warnings(exchange)
+            self._exchanges.add(exchange)
+        return exchange.response
+
+    def perform(self, context: Context, method: Method, arguments: dict[str, Any]) -> Response:
+        """What a method answers, or what a rule has it answer."""
+        exchange: Exchange | None = getattr(self._local, "exchange", None)
+        if exchange is None:
+            return super().perform(context, method, arguments)
+        call = Call(method.name, str(arguments.get("accountId") or arguments.get("fromAccountId") or ""), 0.0)
+        exchange.calls.append(call)
+        began = time.perf_counter()
+        try:
+            found = self._faulty(context, method, arguments, call, exchange)
+        finally:
+            call.milliseconds = (time.perf_counter() - began) * 1000
+        call.state = states(found if isinstance(found, dict) else found[0][1])
+        return found
+
+    def _call(self, context: Context, answer: Answer, name: str, arguments: dict[str, Any], call_id: str) -> None:
+        """Run one method, and note what error it is answered with."""
+        exchange: Exchange | None = getattr(self._local, "exchange", None)
+        before = len(exchange.calls) if exchange is not None else 0
+        try:
+            super()._call(context, answer, name, arguments, call_id)
+        except Exception as error:
+            if exchange is not None:
+                if len(exchange.calls) == before:
+                    exchange.calls.append(Call(name, str(arguments.get("accountId") or ""), 0.0))
+                exchange.calls[-1].error = error.type if isinstance(error, MethodError) else "serverFail"
+            raise
+
+    def _faulty(
+        self, context: Context, method: Method, arguments: dict[str, Any], call: Call, exchange: Exchange
+    ) -> Response:
+        rule = self._faults.fire(Event(exchange.transport, method.name, call.account, context.user), of_calls=True)
+        if rule is None:
+            return super().perform(context, method, arguments)
+        exchange.faults.append(rule.id)
+        if rule.effect.delay:
+            self._sleep(rule.effect.delay)
+        if rule.effect.method_error is not None:
+            error = dict(rule.effect.method_error)
+            raise MethodError(error.pop("type"), error.pop("description", None), **error)
+        rest, failed = fails(arguments, rule)
+        found = super().perform(context, method, rest)
+        first = found if isinstance(found, dict) else found[0][1]
+        for name, errors in failed.items():
+            first[name] = {**(first.get(name) or {}), **errors}
+        return found
+
+    def _break(self, principal: Principal, body: bytes, exchange: Exchange) -> None:
+        """Fire a rule for the whole request: of any of its methods, or of all. Raises Broken."""
+        if not self._faults:
+            return
+        for method, account in _named(body):
+            event = Event(exchange.transport, method, account, principal.name, "/jmap/")
+            rule = self._faults.fire(event, of_calls=False)
+            if rule is not None:
+                exchange.faults.append(rule.id)
+                if rule.effect.delay:
+                    self._sleep(rule.effect.delay)
+                if rule.effect.status or rule.effect.cut or rule.effect.garble or rule.effect.truncate is not None:
+                    raise Broken(rule)
+                return
+
+    def _warnings(self, exchange: Exchange) -> list[Warned]:
+        """What is odd about an exchange that is over."""
+        if exchange.status != 200:
+            return []
+        try:
+            request, response = loads(exchange.request), loads(exchange.response)
+            answers: dict[str, list[tuple[str, Any]]] = {}
+            for name, arguments, call_id in response["methodResponses"]:
+                answers.setdefault(call_id, []).append((name, arguments))
+            calls = tuple((name, given, tuple(answers.get(at, ()))) for name, given, at in request["methodCalls"])
+            using, state = frozenset(request["using"]), response["sessionState"]
+        except (NotJSON, KeyError, TypeError, ValueError):
+            return []
+        looked = Looked(exchange.user, self.services.clock(), using, calls, state)
+        return self._pedant.look(looked)
+
+
+def _named(body: bytes) -> list[tuple[str, str]]:
+    """The methods of a request, each with its account; one without a name if it has none."""
+    try:
+        calls = loads(body)["methodCalls"]
+        return [(str(name), str(arguments.get("accountId", ""))) for name, arguments, _ in calls] or [("", "")]
+    except (NotJSON, KeyError, TypeError, ValueError, AttributeError):
+        return [("", "")]

@@ -1,0 +1,228 @@
+"""The log of exchanges: every request with its method calls, what they answered, how long it took, what is odd."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+MOST = 2000
+"""Exchanges that are kept, the newest."""
+
+MOST_OCTETS = 64 << 20
+"""Octets of requests and responses that are kept with them altogether."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One method call: `milliseconds` that it took, `error` the type of the error that it was answered with."""
+
+    method: str
+    account: str
+    milliseconds: float
+    error: str = ""
+    state: tuple[str, str] = ("", "")
+    """What the response says of states: old (or that of a query), and new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A habit that is legal and still suspicious: the name of the rule, the section that it rests on, a sentence."""
+
+    rule: str
+    section: str
+    text: str
+
+    def to_json(self) -> dict[str, str]:
+        """As an object."""
+        return {"rule": self.rule, "section": self.section, "text": self.text}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its response, as octets; `began` in seconds since the epoch, `status` that of HTTP."""
+
+    id: int
+    transport: str
+    user: str
+    began: float
+    request: bytes
+    url: str = ""
+    response: bytes = b""
+    status: int = 200
+    milliseconds: float = 0.0
+    calls: list[Call] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+
+    @property
+    def octets(self) -> int:
+        """What it takes to keep it."""
+        return len(self.request) + len(self.response)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but request and response."""
+        return {
+            "id": self.id,
+            "transport": self.transport,
+            "user": self.user,
+            "began": self.began,
+            "url": self.url,
+            "status": self.status,
+            "milliseconds": round(self.milliseconds, 3),
+            "requestOctets": len(self.request),
+            "responseOctets": len(self.response),
+            "calls": [
+                {
+                    "method": call.method,
+                    "accountId": call.account,
+                    "milliseconds": round(call.milliseconds, 3),
+                    "error": call.error or None,
+                    "oldState": call.state[0] or None,
+                    "newState": call.state[1] or None,
+                }
+                for call in self.calls
+            ],
+            "faults": list(self.faults),
+            "warnings": [warning.to_json() for warning in self.warnings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which exchanges to show: the newest `limit` after the one with the id `after` that have all of these."""
+
+    method: str = ""
+    account: str = ""
+    user: str = ""
+    transport: str = ""
+    failed: bool = False
+    warned: bool = False
+    after: int = 0
+    limit: int = 200
+
+    def fits(self, one: Exchange) -> bool:
+        """Whether an exchange is of those."""
+        return (
+            one.id > self.after
+            and (not self.method or any(call.method == self.method for call in one.calls))
+            and (not self.account or any(call.account == self.account for call in one.calls))
+            and self.user in ("", one.user)
+            and self.transport in ("", one.transport)
+            and (not self.failed or one.status >= 400 or any(call.error for call in one.calls))
+            and (not self.warned or bool(one.warnings))
+        )
+
+
+class Exchanges:
+    """The newest exchanges, within bounds; safe to use from any thread. Listeners are told of each (quick)."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Exchange] = deque()
+        self._octets = 0
+        self._lock = threading.Lock()
+        self._numbers = count(1)
+        self._listeners: tuple[Callable[[Exchange], None], ...] = ()
+
+    def number(self) -> int:
+        """The id for another exchange."""
+        return next(self._numbers)
+
+    def add(self, exchange: Exchange) -> None:
+        """Keep an exchange that is over; the oldest make room."""
+        with self._lock:
+            self._kept.append(exchange)
+            self._octets += exchange.octets
+            while len(self._kept) > MOST or (self._octets > MOST_OCTETS and len(self._kept) > 1):
+                self._octets -= self._kept.popleft().octets
+        for listener in self._listeners:
+            listener(exchange)
+
+    def find(self, wanted: Wanted) -> list[Exchange]:
+        """The exchanges asked for, the oldest first."""
+        with self._lock:
+            found = [one for one in self._kept if wanted.fits(one)]
+        return found[-wanted.limit :] if wanted.limit else []
+
+    def get(self, number: int) -> Exchange | None:
+        """An exchange by its id."""
+        with self._lock:
+            return next((one for one in self._kept if one.id == number), None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._kept.clear()
+            self._octets = 0
+
+    def listen(self, listener: Callable[[Exchange], None]) -> Callable[[], None]:
+        """Have a function called for each exchange; answers how to stop."""
+        self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return stop
+
+
+def states(response: Mapping[str, Any]) -> tuple[str, str]:
+    """The states that the arguments of a response tell."""
+    old = response.get("oldState") or response.get("oldQueryState") or response.get("queryState") or ""
+    new = response.get("newState") or response.get("newQueryState") or response.get("state") or ""
+    return str(old), str(new)
+
+
+def har(exchanges: Iterable[Exchange], version: str) -> dict[str, Any]:
+    """Exchanges as an HTTP Archive 1.2, which browsers' tools and others read."""
+    return {
+        "log": {
+            "version": "1.2",
+            "creator": {"name": "jmaplite", "version": version},
+            "entries": list(map(_entry, exchanges)),
+        }
+    }
+
+
+def _entry(one: Exchange) -> dict[str, Any]:
+    post = {"postData": {"mimeType": "application/json", "text": _text(one.request)}} if one.request else {}
+    return {
+        "startedDateTime": _date(one.began),
+        "time": one.milliseconds,
+        "request": {
+            "method": "POST" if one.request else "GET",
+            "url": one.url,
+            "httpVersion": "HTTP/1.1",
+            "cookies": [],
+            "headers": [],
+            "queryString": [],
+            "headersSize": -1,
+            "bodySize": len(one.request),
+            **post,
+        },
+        "response": {
+            "status": one.status,
+            "statusText": "",
+            "httpVersion": "HTTP/1.1",
+            "cookies": [],
+            "headers": [],
+            "content": {"size": len(one.response), "mimeType": "application/json", "text": _text(one.response)},
+            "redirectURL": "",
+            "headersSize": -1,
+            "bodySize": len(one.response),
+        },
+        "cache": {},
+        "timings": {"send": 0, "wait": one.milliseconds, "receive": 0},
+        "comment": f"{one.transport}, {one.user}: {', '.join(call.method for call in one.calls)}",
+    }
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

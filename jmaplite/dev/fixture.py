@@ -1,0 +1,245 @@
+"""The fixture: what a server is given so that tests can hold it in their hands."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from jmaplite.config import Config, ConfigError, parse
+from jmaplite.core.accounts import account_of
+from jmaplite.core.catalog import Catalog
+from jmaplite.core.context import Services
+from jmaplite.core.engine import Engine
+from jmaplite.datatypes.mail.transfer import Owner, Transfer
+from jmaplite.dev.clock import Clock
+from jmaplite.dev.directory import FixtureDirectory
+from jmaplite.dev.engine import FixtureEngine
+from jmaplite.dev.exchanges import Exchanges
+from jmaplite.dev.faults import Faults
+from jmaplite.dev.generator import Generator
+from jmaplite.dev.pedant import Pedant
+from jmaplite.dev.snapshots import INITIAL, Snapshots
+from jmaplite.directory import Directory, Principal
+from jmaplite.formats.mailboxes import Flags, Found, Incoming
+from jmaplite.server.ground import CannotServe, Ground
+
+SNAPSHOTS = "snapshots"
+"""The directory in the store's that has the snapshots."""
+
+
+class CannotDo(Exception):
+    """What was asked of a fixture cannot be done; the only argument is a sentence."""
+
+
+class Running(Protocol):
+    """What a fixture needs of the server that it is in."""
+
+    config: Config
+
+    @property
+    def urls(self) -> Mapping[str, tuple[str, ...]]:
+        """Where each listener accepts connections, by its id."""
+
+    async def reload(self, config: Config) -> None:
+        """Serve by another configuration from now on. Raises CannotServe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who was made for a test, with what to log in with."""
+
+    name: str
+    password: str
+    token: str
+    account_id: str
+
+
+class Fixture:
+    """A server's fixture, for as long as the server runs; configurations may change meanwhile.
+
+    `seed`, if it is not empty, decides all that is otherwise left to chance: account ids, states, tokens, made-up mail.
+    """
+
+    def __init__(self, *, seed: str = "", auto_provision: bool = False) -> None:
+        self.seed = seed
+        self.auto_provision = auto_provision
+        self.clock = Clock()
+        self.faults = Faults(random.Random(seed or None))
+        self.exchanges = Exchanges()
+        self.streams: Callable[[str], bool] = lambda user: False
+        self.pedant = Pedant(self._capability_of, lambda user: self.streams(user))
+        self.directory: FixtureDirectory | None = None
+        self.snapshots: Snapshots
+        self.engine: Engine
+        self._server: Running
+        self._loop: asyncio.AbstractEventLoop
+        self._source: tuple[str, Path] = ("", Path())
+        self._chosen: dict[str, Any] = {}
+        self._serial = 0
+
+    # What the composition root asks for.
+
+    def account_id(self) -> str:
+        """The id for another account."""
+        if not self.seed:
+            return f"u{secrets.token_hex(6)}"
+        self._serial += 1
+        return "u" + hashlib.sha256(f"{self.seed} account {self._serial}".encode()).hexdigest()[:12]
+
+    def opened(self, ground: Ground) -> None:
+        """The store is open."""
+        self.snapshots = Snapshots(ground.store, ground.blobs, ground.store.path / SNAPSHOTS, self.seed)
+
+    def users(self, base: Directory) -> Directory:
+        """The directory to use in the place of a configuration's."""
+        if self.directory is None:
+            self.directory = FixtureDirectory(base, auto_provision=self.auto_provision)
+        self.directory.base = base
+        return self.directory
+
+    def make_engine(self, services: Services, catalog: Catalog, directory: Directory) -> Engine:
+        """The engine to use."""
+        self.engine = FixtureEngine(
+            services, catalog, directory, faults=self.faults, exchanges=self.exchanges, pedant=self.pedant
+        )
+        return self.engine
+
+    def started(self, server: Running) -> None:
+        """The server accepts connections, in the event loop that calls this: what is there now is the beginning."""
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._source = (server.config.path.read_text(encoding="utf-8"), server.config.path)
+
+    def begin(self) -> None:
+        """Make the accounts of all users, bring in the mail to begin with, and take the snapshot for resets."""
+        for principal in self.principals():
+            self.account(principal)
+        self.snapshots.take(INITIAL)
+
+    # What tests ask for.
+
+    @property
+    def urls(self) -> Mapping[str, tuple[str, ...]]:
+        """Where the server's listeners accept connections."""
+        return self._server.urls
+
+    def principals(self) -> list[Principal]:
+        """Everybody."""
+        assert self.directory is not None
+        return self.directory.principals()
+
+    def account(self, principal: Principal) -> str:
+        """The id of a principal's account, made if it is missing."""
+        return account_of(self.engine.services.store, principal, self.engine.catalog.fill)
+
+    def owner(self, name: str) -> Owner:
+        """The account of a user, by name, address or account id. Raises TransferFailed."""
+        return self._transfer().owner(name, make=True)
+
+    def make_user(self, name: str, password: str | None, token: str | None, **more: Any) -> Login:
+        """Make a user with an account. Raises NoSuchName."""
+        assert self.directory is not None
+        word = password if password is not None else self._word("password", name)
+        bearer = token if token is not None else self._word("token", name)
+        principal = self.directory.make(name, word, token=bearer, **more)
+        return Login(name, word, bearer, self.account(principal))
+
+    def deliver(
+        self, owner: Owner, octets: bytes, *, path: tuple[str, ...], keywords: frozenset[str], received: int | None
+    ) -> str:
+        """Put a message into a Mailbox; answers what became of it: imported, added, present. Raises CannotDo."""
+        when = int(self.clock()) if received is None else received
+        found = Incoming("the message", octets, path, Flags(keywords), received=when)
+        (result,) = self._transfer().run(owner, [found])
+        if result.outcome == "failed":
+            raise CannotDo(f"it cannot be stored: {result.reason}")
+        return result.outcome
+
+    def generate(self, owner: Owner, threads: int, seed: str, path: tuple[str, ...]) -> int:
+        """Make up threads, received until now; answers how many messages they have."""
+        made = Generator(seed, owner.name).threads(threads, self.clock())
+
+        def found() -> Iterator[Found]:
+            for one in made:
+                yield Incoming("made up", one.octets, path, Flags(one.keywords), received=one.received)
+
+        return sum(result.outcome == "imported" for result in self._transfer().run(owner, found()))
+
+    def reset(self, seed: str | None = None) -> int:
+        """Go back to the beginning: mail, users, clock, faults, exchanges. Answers how many accounts there are."""
+        assert self.directory is not None
+        self.faults.clear()
+        self.directory.clear()
+        self.clock.reset()
+        count = self.snapshots.put_back(INITIAL, seed)
+        self.engine.forget()
+        self.exchanges.clear()
+        self.pedant.forget()
+        if self._chosen:
+            self.configure({}, anew=True)
+        return count
+
+    def restore(self, name: str) -> int:
+        """Put a snapshot back; answers how many accounts it has. Raises UnknownSnapshot."""
+        count = self.snapshots.put_back(name)
+        self.engine.forget()
+        return count
+
+    def configure(self, options: Mapping[str, Any], *, anew: bool = False) -> dict[str, Any]:
+        """Have other values for options (by their full names; None: that of the file); answers all that differ.
+
+        `anew`: forget those chosen before. Raises CannotDo with all that is wrong.
+        """
+        chosen = {} if anew else dict(self._chosen)
+        for name, value in options.items():
+            chosen.pop(name, None)
+            if value is not None:
+                chosen[name] = value
+        text, path = self._source
+        try:
+            config = parse(_overlaid(text, chosen), path)
+            asyncio.run_coroutine_threadsafe(self._server.reload(config), self._loop).result(30)
+        except ConfigError as error:
+            raise CannotDo("; ".join(f"{one.key}: {one.message}" for one in error.mistakes)) from None
+        except (TOMLKitError, CannotServe, ValueError, TypeError) as error:
+            raise CannotDo(str(error)) from None
+        self._chosen = chosen
+        return dict(chosen)
+
+    def _transfer(self) -> Transfer:
+        assert self.directory is not None
+        return Transfer(self.engine.services, self.directory, self.engine.catalog.fill)
+
+    def _capability_of(self, method: str) -> str | None:
+        found = self.engine.catalog.method(method)
+        return found.capability if found else None
+
+    def _word(self, what: str, name: str) -> str:
+        if not self.seed:
+            return secrets.token_urlsafe(16)
+        return hashlib.sha256(f"{self.seed} {what} {name}".encode()).hexdigest()[:24]
+
+
+def _overlaid(text: str, chosen: Mapping[str, Any]) -> str:
+    """A configuration with other values for some options. Raises TOMLKitError, ValueError."""
+    document = tomlkit.parse(text)
+    for name, value in chosen.items():
+        table: Any = document
+        *path, last = name.split(".")
+        for part in path:
+            if part not in table:
+                table[part] = tomlkit.table()
+            table = table[part]
+            if not isinstance(table, Mapping):
+                raise ValueError(f"{name}: {part} is not a table")
+        table[last] = value
+    return tomlkit.dumps(document)

@@ -1,0 +1,79 @@
+"""Waiting until something holds: a JMAP call is made again after each change, until its answer is what is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from jmaplite.store import Change, Feed
+
+LONGEST = 300.0
+"""Seconds that may be waited."""
+
+_GLANCE = 0.25
+"""Seconds after which it is looked anyway: clocks move without a change."""
+
+
+class NotThere(LookupError):
+    """There is nothing at a pointer."""
+
+
+def at(document: Any, pointer: str) -> Any:
+    """What a JSON Pointer (RFC 6901) names. Raises NotThere."""
+    found = document
+    for part in pointer.split("/")[1:] if pointer else ():
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict) and name in found:
+            found = found[name]
+        elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            raise NotThere(pointer)
+    return found
+
+
+def holds(answer: Any, pointer: str, wanted: dict[str, Any]) -> bool:
+    """Whether an answer is what is wanted: at a pointer, something `equals`, or is `atLeast`, or is `absent` or not."""
+    try:
+        found = at(answer, pointer)
+    except NotThere:
+        return wanted.get("absent") is True
+    if wanted.get("absent") is True:
+        return False
+    if "equals" in wanted and found != wanted["equals"]:
+        return False
+    if "atLeast" in wanted:
+        size = len(found) if isinstance(found, list | dict | str) else found
+        if not isinstance(size, int | float) or isinstance(size, bool) or size < wanted["atLeast"]:
+            return False
+    return True
+
+
+async def until(feed: Feed, look: Callable[[], Any], good: Callable[[Any], bool], seconds: float) -> tuple[bool, Any]:
+    """Look (in a thread) until it is good or the time is over; answers whether it is, and what was seen last."""
+    loop = asyncio.get_running_loop()
+    stirred = asyncio.Event()
+
+    def heard(_: Change) -> None:
+        loop.call_soon_threadsafe(stirred.set)
+
+    stop = feed.listen(heard)
+    try:
+        deadline = time.monotonic() + min(seconds, LONGEST)
+        while True:
+            stirred.clear()
+            seen = await asyncio.to_thread(look)
+            left = deadline - time.monotonic()
+            if good(seen):
+                return True, seen
+            if left <= 0:
+                return False, seen
+            try:
+                async with asyncio.timeout(min(left, _GLANCE)):
+                    await stirred.wait()
+            except TimeoutError:
+                pass
+    finally:
+        stop()
