@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "core": PORTS,
     "datatypes": PORTS | {"core", "formats"},
     "push": PORTS | {"core"},
-    "web": PORTS | {"core"},
+    "web": PORTS | {"core", "push"},
     "delivery": PORTS | {"core", "datatypes", "formats"},
     "server": PORTS | {"config", "core", "datatypes", "delivery", "dev", "formats", "push", "web"},
     "cli": frozenset({"config", "dev", "formats", "server"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jmaplite import datatypes
 from jmaplite.core.catalog import Catalog
+from jmaplite.push.transports import push_capabilities
 
 TABLE = Path(__file__).parent.parent / "docs" / "standards.tsv"
 
@@ -21,7 +22,7 @@ def test_every_row_has_a_known_state() -> None:
 
 
 def test_a_capability_is_announced_exactly_if_something_of_it_is_there() -> None:
-    announced = set(Catalog(datatypes.capabilities()).urns)
+    announced = set(Catalog((*datatypes.capabilities(), *push_capabilities())).urns)
 
     assert announced == {row["capability"] for row in rows() if row["state"] != "no"}
 

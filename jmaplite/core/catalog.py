@@ -18,11 +18,12 @@ from jmaplite.store import Account, TextIndex, Writer
 class Capability:
     """A specification that a request may be using.
 
-    `session` answers its value in Session.capabilities, `account` the one in an account's accountCapabilities
-    (None: it has no methods for accounts). `types` are descriptions of data types and `texts` text indexes,
-    both only handed on from here; `signals` are names of which there is nothing but a state (EmailDelivery,
-    RFC 8621 §1.5). `fill` writes what a new account gets, told the name of its owner; `match` brings what an
-    account has in line with what the directory says of its owner, and writes only if that has changed.
+    `session` answers its value in Session.capabilities, `located` what else is in it, told what every URL begins with;
+    `account` answers the one in an account's accountCapabilities (None: it has no methods for accounts). `types` are
+    descriptions of data types and `texts` text indexes, both only handed on from here; `signals` are names of which
+    there is nothing but a state (EmailDelivery, RFC 8621 §1.5). `fill` writes what a new account gets, told the name of
+    its owner; `match` brings what an account has in line with what the directory says of its owner, and writes only if
+    that has changed.
     `owner_only` keeps the capability out of accounts that are not personal.
     """
 
@@ -36,6 +37,7 @@ class Capability:
     fill: Callable[[Writer, str], None] | None = None
     match: Callable[[Account, Principal], None] | None = None
     owner_only: bool = False
+    located: Callable[[str], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

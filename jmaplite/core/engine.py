@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jmaplite.core.catalog import Catalog
-from jmaplite.core.context import Context, Method, Response, Services
+from jmaplite.core.context import Access, Context, Method, Response, Services
 from jmaplite.core.errors import MethodError, RequestError
 from jmaplite.core.json import NotJSON, dumps, loads
 from jmaplite.core.kinds import compile_kind
 from jmaplite.core.references import RESOLVED_OCTETS, Responses, resolve
 from jmaplite.core.session import Session, Sessions
-from jmaplite.directory import Directory, DirectoryUnavailable, Principal
+from jmaplite.directory import Directory, DirectoryUnavailable, KnowsCredentials, Principal
 from jmaplite.store import StoreUnavailable, UnknownAccount
 
 logger = logging.getLogger(__name__)
@@ -140,6 +140,7 @@ class Engine:
         self.services = services
         self.catalog = catalog
         self._urns = frozenset(catalog.urns)
+        self._directory = directory
         self._sessions = Sessions(services, catalog, directory)
         limits = services.limits
         self._requests = Concurrency("maxConcurrentRequests", limits.max_concurrent_requests)
@@ -162,6 +163,18 @@ class Engine:
     def forget(self) -> None:
         """Build every session anew when it is next asked for."""
         self._sessions.forget()
+
+    def present(self, name: str, credential: str) -> Principal | None:
+        """A principal with what it has logged in with, if both are there still. Raises DirectoryUnavailable."""
+        directory = self._directory
+        if credential and isinstance(directory, KnowsCredentials) and credential not in directory.credentials(name):
+            return None
+        principal = directory.principal(name)
+        return principal and replace(principal, credential=credential)
+
+    def accounts(self, principal: Principal) -> dict[str, Access]:
+        """The accounts that a principal sees now, by id. Raises StoreUnavailable, DirectoryUnavailable."""
+        return self._sessions.accounts(principal)
 
     def process(self, principal: Principal, base_url: str, body: bytes) -> bytes:
         """The Response document to the Request document in `body` (RFC 8620 §3.3, §3.4).

@@ -72,13 +72,17 @@ class Sessions:
                 del self._kept[next(iter(self._kept))]
         return session
 
+    def accounts(self, principal: Principal) -> dict[str, Access]:
+        """The accounts that a principal sees, by id. Raises StoreUnavailable, DirectoryUnavailable."""
+        return {access.account_id: access for access in self._accesses(principal)}
+
     def forget(self) -> None:
         """Build every session anew when it is next asked for."""
         with self._lock:
             self._kept.clear()
 
     def _build(self, principal: Principal, base_url: str) -> Session:
-        accounts = {access.account_id: access for access in self._accesses(principal)}
+        accounts = self.accounts(principal)
         own = next(iter(accounts.values()))
         primary = {
             capability.urn: own.account_id
@@ -96,7 +100,11 @@ class Sessions:
         """The Session object but for its state."""
         limits = self._services.limits
         return {
-            "capabilities": {capability.urn: capability.session(limits) for capability in self._catalog.capabilities},
+            "capabilities": {
+                capability.urn: capability.session(limits)
+                | (capability.located(base_url) if capability.located is not None else {})
+                for capability in self._catalog.capabilities
+            },
             "accounts": {account_id: self._account(access) for account_id, access in accounts.items()},
             "primaryAccounts": dict(primary),
             "username": username,

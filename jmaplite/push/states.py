@@ -9,6 +9,9 @@ from jmaplite.core.catalog import Catalog
 from jmaplite.core.context import Access
 from jmaplite.store import Store
 
+View = Mapping[str, frozenset[str]]
+"""The accounts that a user sees, each with the types that have states in it."""
+
 States = Mapping[str, str]
 """A TypeState object: state strings by the names of types."""
 
@@ -21,6 +24,11 @@ def pushed_types(catalog: Catalog, access: Access) -> tuple[str, ...]:
         if capability.urn in access.capabilities
         for name in (*(kind.name for kind in capability.types if not kind.user_level), *capability.signals)
     )
+
+
+def view(catalog: Catalog, accounts: Mapping[str, Access]) -> View:
+    """What a user who sees these accounts is told of."""
+    return {account_id: frozenset(pushed_types(catalog, access)) for account_id, access in accounts.items()}
 
 
 def states(store: Store, account_id: str, types: Collection[str]) -> dict[str, str]:

@@ -15,7 +15,9 @@ from jmaplite.datatypes import capabilities
 from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
 from jmaplite.datatypes.submission import SUBMISSION
-from jmaplite.directory import Directory
+from jmaplite.directory import Directory, Principal
+from jmaplite.push import View, view
+from jmaplite.push.transports import push_capabilities
 from jmaplite.server.directories import directory
 from jmaplite.server.ground import CannotServe, Ground, opened
 from jmaplite.server.settings import leniency, limits, mail_settings, submission_settings
@@ -29,6 +31,11 @@ class Parts:
     directory: Directory
     engine: Engine
 
+    def sees(self, principal: Principal) -> View | None:
+        """What a principal is told of changes of; None if it, or what it logged in with, is no more."""
+        present = self.engine.present(principal.name, principal.credential)
+        return None if present is None else view(self.engine.catalog, self.engine.accounts(present))
+
     def close(self) -> None:
         """Let go of every file, the ground's too."""
         self.ground.close()
@@ -37,7 +44,7 @@ class Parts:
 def furnish(ground: Ground, config: Config) -> Parts:
     """The parts that a configuration asks for, over a store that is open."""
     mail, submission = mail_settings(config), submission_settings(config)
-    catalog = Catalog(capabilities(mail, submission))
+    catalog = Catalog((*capabilities(mail, submission), *push_capabilities()))
     users = directory(config)
     settings = {MAIL: mail, SUBMISSION: submission}
     services = Services(ground.store, ground.blobs, limits(config), time.time, settings, leniency(config))

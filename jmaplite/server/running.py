@@ -10,6 +10,7 @@ from collections.abc import Callable
 from jmaplite.config import Config
 from jmaplite.directory.credentials import Credentials
 from jmaplite.formats.mime import decode
+from jmaplite.push import Hub
 from jmaplite.server.chores import Chores
 from jmaplite.server.ground import CannotServe
 from jmaplite.server.parts import compose
@@ -35,7 +36,8 @@ class Server:
         self.parts = compose(config)
         self._announce = announce
         settings = http_settings(config, timeouts)
-        self._app = create_app(self.parts.engine, Credentials(self.parts.directory), decode, settings)
+        self._hub = Hub(self.parts.ground.store, self.parts.sees)
+        self._app = create_app(self.parts.engine, Credentials(self.parts.directory), decode, settings, self._hub)
         self._listening = [Listening(one, self._app) for one in listeners(config)]
         self._chores = Chores(self.parts, config.server.hostname)
 
@@ -46,6 +48,7 @@ class Server:
 
     async def start(self) -> None:
         """Accept connections. Raises CannotServe; nothing is left open then."""
+        self._hub.start()
         try:
             await self._app.startup()
             for listening in self._listening:
@@ -60,8 +63,10 @@ class Server:
 
     async def stop(self) -> None:
         """Let what is under way end, within a bound, and let go of everything."""
+        self._hub.end()
         await asyncio.gather(*(listening.stop() for listening in self._listening))
         await self._app.shutdown()
+        await self._hub.close()
         await asyncio.to_thread(self._chores.stop)
         self.parts.close()
 

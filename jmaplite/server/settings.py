@@ -9,7 +9,7 @@ from jmaplite.core.context import Leniency
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
-from jmaplite.web import TLS, Cors, HTTPSettings, Listener, SocketOptions, Timeouts
+from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
 
 
 def limits(config: Config) -> Limits:
@@ -60,6 +60,13 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
         compression=config.http.compression,
         lenient_content_type=config.compat.lenient_content_type,
         timeouts=timeouts or Timeouts(keep_alive=config.http.keep_alive),
+        push=PushSettings(
+            enabled=config.push.enable,
+            event_source_throttle=config.event_source.throttle,
+            socket_throttle=config.web_socket.throttle,
+            socket_timeout=config.web_socket.timeout,
+            socket_heartbeat=config.web_socket.heartbeat,
+        ),
     )
 
 

@@ -137,6 +137,9 @@ class Reader(Protocol):
     def state(self, type_name: str) -> int:
         """The highest change value among a type's records, tombstones included; 0 if there never was one."""
 
+    def states(self) -> Mapping[str, int]:
+        """The same for every type that ever changed; the account's counter is the highest of them."""
+
     def match(self, index: str, words: Words) -> TextMatch:
         """The driver's way of finding words in a text index."""
 
@@ -234,6 +237,18 @@ class Store(Protocol):
 
     def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
         """Octets that the store keeps for good under a name, made when they are first asked for; nobody else sees them.
+
+        Raises StoreUnavailable.
+        """
+
+    def keep_ticket(self, digest: bytes, value: str, expires: int, now: int) -> None:
+        """Keep a value under a digest until it is taken or has expired (seconds since the epoch).
+
+        Raises StoreUnavailable.
+        """
+
+    def take_ticket(self, digest: bytes, now: int) -> str | None:
+        """Take away the value that is kept under a digest: of all processes, one gets it, and once. Else None.
 
         Raises StoreUnavailable.
         """

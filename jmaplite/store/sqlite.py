@@ -135,6 +135,14 @@ class SQLiteStore:
         self._system.remove(account_id)
         handle.close()
 
+    def keep_ticket(self, digest: bytes, value: str, expires: int, now: int) -> None:
+        """Keep a value until it is taken or has expired. Raises StoreUnavailable."""
+        self._system.keep_ticket(digest, value, expires, now)
+
+    def take_ticket(self, digest: bytes, now: int) -> str | None:
+        """Take the value away that is kept under a digest. Raises StoreUnavailable."""
+        return self._system.take_ticket(digest, now)
+
     def poll(self) -> None:
         """Announce what other processes have committed to the accounts that are open here."""
         for handle in list(self._open.values()):

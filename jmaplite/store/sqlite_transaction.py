@@ -64,6 +64,10 @@ class SQLiteReader:
         """The highest change value of a type; 0 when there never was one."""
         return self.value(_STATE, type_name) or 0
 
+    def states(self) -> dict[str, int]:
+        """The highest change value of every type that ever changed."""
+        return dict(self.rows(_STATES))
+
     def match(self, index: str, words: Words) -> TextMatch:
         """Finds words by FTS5; to join, name the key with its source: `source.key`."""
         return text_match(index, self._texts[index].columns, words)
@@ -138,6 +142,10 @@ class SQLiteWriter(SQLiteReader):
     def state(self, type_name: str) -> int:
         """The highest change value of a type, this transaction's changes included."""
         return self._ledger.values.get(type_name, 0)
+
+    def states(self) -> dict[str, int]:
+        """The highest change value of every type, this transaction's changes included."""
+        return dict(self._ledger.values)
 
     def change(self, type_name: str) -> int:
         """Raise the counter for a changed record."""

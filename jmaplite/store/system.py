@@ -17,7 +17,7 @@ from jmaplite.store.sqlite_account import FILE
 from jmaplite.store.sqlite_connection import Session, connect, translated
 from jmaplite.store.sqlite_files import identity
 
-FORMAT = 1
+FORMAT = 2
 _SYSTEM_FILE = "system.sqlite"
 _ACCOUNTS = "accounts"
 _UNFINISHED = ".new-"
@@ -27,6 +27,8 @@ _EPOCH_OCTETS = 5
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS store (epoch TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS account (id TEXT PRIMARY KEY, owner TEXT NOT NULL UNIQUE) STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS ticket (digest BLOB PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL) "
+    "STRICT, WITHOUT ROWID",
 )
 
 
@@ -113,6 +115,18 @@ class System:
             with suppress(FileNotFoundError):
                 self.directory(account_id).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)  # what is left is swept when the store is opened
+
+    def keep_ticket(self, digest: bytes, value: str, expires: int, now: int) -> None:
+        """Keep a value until it is taken or has expired; what has expired goes."""
+        with self._transaction():
+            self._session.execute("DELETE FROM ticket WHERE expires <= ?", (now,))
+            self._session.execute("INSERT OR REPLACE INTO ticket VALUES (?, ?, ?)", (digest, value, expires))
+
+    def take_ticket(self, digest: bytes, now: int) -> str | None:
+        """Take a value away."""
+        with self._transaction():
+            rows = self._session.rows("DELETE FROM ticket WHERE digest = ? RETURNING value, expires", (digest,))
+        return rows[0][0] if rows and rows[0][1] > now else None
 
     def renew_epoch(self, epoch: str | None = None) -> str:
         """Another epoch, after accounts were put back from a copy: no client may trust what it has cached."""

@@ -2,7 +2,7 @@
 
 from jmaplite.web.app import create_app
 from jmaplite.web.listening import CannotListen, Listening
-from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, SocketOptions, Timeouts
+from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
 
 __all__ = [
     "TLS",
@@ -11,6 +11,7 @@ __all__ = [
     "HTTPSettings",
     "Listener",
     "Listening",
+    "PushSettings",
     "SocketOptions",
     "Timeouts",
     "create_app",

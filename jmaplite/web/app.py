@@ -14,18 +14,21 @@ from jmaplite.core.blobid import Decode
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import RequestError
 from jmaplite.directory import DirectoryUnavailable
+from jmaplite.push import Hub
 from jmaplite.store import StoreUnavailable
 from jmaplite.web.api import API
 from jmaplite.web.auth import Authentication, Verifier
 from jmaplite.web.body import Disconnected, JMAPRequest
 from jmaplite.web.compression import JSONAnswers
 from jmaplite.web.downloads import Downloads
+from jmaplite.web.eventsource import EventSource
 from jmaplite.web.exchange import Exchange
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import Problem, respond
 from jmaplite.web.session import SessionResource
 from jmaplite.web.settings import HTTPSettings
 from jmaplite.web.threads import Threads
+from jmaplite.web.tickets import Tickets
 from jmaplite.web.uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -78,11 +81,13 @@ class App(Quart):
         return _options(await super().make_default_options_response(*context))
 
 
-def create_app(engine: Engine, verifier: Verifier, decode: Decode, settings: HTTPSettings) -> App:
+def create_app(
+    engine: Engine, verifier: Verifier, decode: Decode, settings: HTTPSettings, hub: Hub | None = None
+) -> App:
     """The application that serves JMAP.
 
-    `verifier` tells whom an Authorization header belongs to, `decode` undoes a transfer encoding. Raises
-    ValueError for header lines that cannot be.
+    `verifier` tells whom an Authorization header belongs to, `decode` undoes a transfer encoding, `hub` tells of
+    changes; without it clients are not told. Raises ValueError for header lines that cannot be.
     """
     app = App(settings)
     authentication = Authentication(verifier)
@@ -98,6 +103,11 @@ def create_app(engine: Engine, verifier: Verifier, decode: Decode, settings: HTT
     download = "/jmap/download/<account_id>/<blob_id>/"
     app.add_url_rule(f"{download}<path:name>", "download", downloads.get, methods=["GET"])
     app.add_url_rule(download, "download_unnamed", downloads.get, methods=["GET"])
+    if hub is not None:
+        tickets = Tickets(*base)
+        app.add_url_rule("/jmap/ticket/", "ticket", tickets.post, methods=["POST"])
+        events = EventSource(engine, tickets, app.threads, hub, settings.push)
+        app.add_url_rule("/jmap/eventsource/", "event_source", events.get, methods=["GET"])
 
     @app.after_serving
     async def close() -> None:

@@ -48,7 +48,11 @@ class Authentication:
         """Who asks. Raises Problem: 401, 429, 503."""
         authorization = request.headers.get("Authorization")
         if authorization is None:
-            raise _refusal("Log in to see this.")
+            raise refusal("Log in to see this.")
+        return await self.of(authorization, request)
+
+    async def of(self, authorization: str, request: Request) -> Principal:
+        """Whom an Authorization header belongs to, wherever it came from with a request. Raises Problem as above."""
         return self._verifier.cached(authorization) or await self._verified(request, authorization)
 
     def close(self) -> None:
@@ -69,7 +73,7 @@ class Authentication:
         if principal is None:
             name = request.authorization.username if request.authorization else None
             logger.warning("a log-in failed: user %r from %s", name and name[:LOGGED], peer(request))
-            raise _refusal("These credentials are not valid.", invalid_token=_is_bearer(authorization))
+            raise refusal("These credentials are not valid.", invalid_token=_is_bearer(authorization))
         return principal
 
 
@@ -77,7 +81,8 @@ def _is_bearer(authorization: str) -> bool:
     return authorization[:7].lower() == "bearer "
 
 
-def _refusal(detail: str, *, invalid_token: bool = False) -> Problem:
+def refusal(detail: str, *, invalid_token: bool = False) -> Problem:
+    """The problem of whoever must log in to go on (RFC 7235 §3.1)."""
     # A request without credentials is to be told no error code (RFC 6750 §3.1).
     bearer = BEARER + ', error="invalid_token"' if invalid_token else BEARER
     return Problem(401, detail, [("WWW-Authenticate", BASIC), ("WWW-Authenticate", bearer)])

@@ -97,6 +97,21 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSettings:
+    """How clients are told of changes; the throttles are seconds between two messages to one client.
+
+    A client that says nothing for `socket_timeout` seconds, not even by answering a ping (one each `socket_heartbeat`
+    seconds), loses its WebSocket. Either may be 0: there is no WebSocket, or no ping.
+    """
+
+    enabled: bool = True
+    event_source_throttle: float = 1.0
+    socket_throttle: float = 1.0
+    socket_timeout: float = 600.0
+    socket_heartbeat: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class HTTPSettings:
     """How JMAP is carried: header lines for every answer, compression, leniencies and patience.
 
@@ -112,3 +127,4 @@ class HTTPSettings:
     lenient_content_type: bool = False
     threads: int = 8
     timeouts: Timeouts = field(default_factory=Timeouts)
+    push: PushSettings = field(default_factory=PushSettings)

@@ -311,6 +311,15 @@ class CounterTruths(StoreContract):
         with account.read() as tx:
             assert [tx.state(name) for name in ("A", "B", "C")] == [3, 2, 0]
 
+    def test_the_states_of_all_types_are_read_at_once(self, account: Account) -> None:
+        def work(tx: Writer) -> dict[str, int]:
+            tx.change("A"), tx.change("B"), tx.change("A")
+            return dict(tx.states())
+
+        assert account.write(work) == {"A": 3, "B": 2}
+        with account.read() as tx:
+            assert tx.states() == {"A": 3, "B": 2}
+
     def test_a_writer_sees_its_own_changes_in_the_state(self, account: Account) -> None:
         assert account.write(lambda tx: (tx.state("A"), tx.change("A"), tx.state("A"))) == (0, 1, 1)
 

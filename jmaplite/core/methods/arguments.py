@@ -54,13 +54,14 @@ class Signature:
 
 
 @lru_cache(maxsize=1024)
-def _state(epoch: str, value: int) -> str:
+def state_string(epoch: str, value: int) -> str:
+    """The state string of a type with a change value, in a store of an epoch."""
     return f"{epoch}-{value}"
 
 
 def state(ctx: Context, tx: Reader, data_type: DataType) -> str:
     """The state string of a type in an account: the store's epoch and the type's own highest value."""
-    return _state(ctx.services.store.epoch, tx.state(data_type.name))
+    return state_string(ctx.services.store.epoch, tx.state(data_type.name))
 
 
 def parse_state(ctx: Context, tx: Reader, data_type: DataType, text: str) -> int:
