@@ -19,6 +19,6 @@ def serve(config: str) -> None:
     from jmaplite.server import CannotServe, run
 
     try:
-        run(told, click.echo)
+        run(told, config, click.echo)
     except CannotServe as error:
         raise click.ClickException(str(error)) from error

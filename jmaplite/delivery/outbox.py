@@ -47,15 +47,19 @@ class Outbox:
     def __init__(
         self, services: Services, directory: Directory, fill: Callable[[Writer, str], None], host: str
     ) -> None:
-        self._services = services
-        self._directory = directory
-        self._fill = fill
-        self._host = host
+        self.change(services, directory, fill, host)
         self._visits: dict[str, float] = {}
         self._changed = threading.Condition()
         self._stopped = False
         self._stop_listening: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def change(self, services: Services, directory: Directory, fill: Callable[[Writer, str], None], host: str) -> None:
+        """Go on by another configuration over the same store."""
+        self._services = services
+        self._directory = directory
+        self._fill = fill
+        self._host = host
 
     def start(self) -> None:
         """Begin, with what was left from before."""

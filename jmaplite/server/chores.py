@@ -37,6 +37,11 @@ class Chores:
         self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
+    def change(self, parts: Parts, host: str) -> None:
+        """Go on by another configuration over the same ground."""
+        self._parts = parts
+        self._outbox.change(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+
     def start(self) -> None:
         """Begin."""
         self._outbox.start()
@@ -51,24 +56,25 @@ class Chores:
 
     def tidy(self) -> None:
         """Take out the uploads of every account that have expired, what is left of those before, and old history."""
-        services, catalog = self._parts.engine.services, self._parts.engine.catalog
+        parts = self._parts
+        services, catalog = parts.engine.services, parts.engine.catalog
         now = int(services.clock())
         threading = settings_of(services).threading
         names = [data_type.name for capability in catalog.capabilities for data_type in capability.types]
 
         def forget(tx: Writer) -> None:
-            self._parts.ground.blobs.expire(tx, now - services.limits.upload_ttl)
+            parts.ground.blobs.expire(tx, now - services.limits.upload_ttl)
             history.tidy(tx, names, now, services.limits.max_history)
             conversations.forget(tx, threading, now)
 
-        for info in self._parts.ground.store.accounts():
+        for info in parts.ground.store.accounts():
             if self._stopped.is_set():
                 return
             with suppress(StoreError):
-                account = self._parts.ground.store.account(info.id)
+                account = parts.ground.store.account(info.id)
                 account.write(forget)
                 with account.read() as tx:
-                    self._parts.ground.blobs.sweep(tx)
+                    parts.ground.blobs.sweep(tx)
 
     def _run(self) -> None:
         next_tidy = time.monotonic() + TIDY_SECONDS

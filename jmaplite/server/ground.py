@@ -23,6 +23,14 @@ class Ground:
     store: SQLiteStore
     blobs: EmbeddedBlobs
 
+    def failure(self) -> str | None:
+        """Why the store cannot be used at the moment, or None. Takes time: the disk is looked at."""
+        try:
+            self.store.check()
+        except StoreError as error:
+            return str(error)
+        return None
+
     def close(self) -> None:
         """Let go of every file."""
         self.store.close()

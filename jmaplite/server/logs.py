@@ -19,7 +19,13 @@ def log_to_standard_error(config: Config) -> None:
         handler.setFormatter(JSONLines())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=config.log.level.upper(), handlers=[handler], force=True)
+    root = logging.getLogger()
+    others = root.handlers[:]
+    root.setLevel(config.log.level.upper())
+    root.addHandler(handler)
+    for other in others:
+        root.removeHandler(other)
+        other.close()
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.root.level))
 

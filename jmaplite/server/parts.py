@@ -41,11 +41,11 @@ class Parts:
         self.ground.close()
 
 
-def furnish(ground: Ground, config: Config) -> Parts:
-    """The parts that a configuration asks for, over a store that is open."""
+def furnish(ground: Ground, config: Config, users: Directory | None = None) -> Parts:
+    """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
     mail, submission = mail_settings(config), submission_settings(config)
     catalog = Catalog((*capabilities(mail, submission), *push_capabilities()))
-    users = directory(config)
+    users = users or directory(config)
     settings = {MAIL: mail, SUBMISSION: submission}
     services = Services(ground.store, ground.blobs, limits(config), time.time, settings, leniency(config))
     return Parts(ground, users, Engine(services, catalog, users))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from jmaplite.config import Config
-from jmaplite.directory.credentials import Credentials
-from jmaplite.formats.mime import decode
-from jmaplite.push import Hub
+from jmaplite.directory import Principal
+from jmaplite.push import Hub, View
 from jmaplite.server.chores import Chores
-from jmaplite.server.ground import CannotServe
-from jmaplite.server.parts import compose
-from jmaplite.server.settings import http_settings, listeners
-from jmaplite.web import CannotListen, Listening, Timeouts, create_app
+from jmaplite.server.edition import edition, lasting
+from jmaplite.server.ground import CannotServe, opened
+from jmaplite.server.parts import Parts
+from jmaplite.server.sockets import Sockets
+from jmaplite.web import CannotListen, Certificates, Listener, Listening, Status, Timeouts, certified
 
 logger = logging.getLogger(__name__)
+
+Told = dict[str, tuple[Listener, Certificates | None]]
+"""Listeners by their ids, with what they need for TLS."""
 
 
 class Server:
@@ -33,51 +36,119 @@ class Server:
         announce: Callable[[str], object] = logger.info,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self.parts = compose(config)
         self._announce = announce
-        settings = http_settings(config, timeouts)
-        self._hub = Hub(self.parts.ground.store, self.parts.sees)
-        self._app = create_app(self.parts.engine, Credentials(self.parts.directory), decode, settings, self._hub)
-        self._listening = [Listening(one, self._app) for one in listeners(config)]
+        self._timeouts = timeouts
+        self._ground = opened(config)
+        self._hub = Hub(self._ground.store, self._sees)
+        self._edition = edition(self._ground, self._hub, config, timeouts)
+        self._sockets = Sockets()
+        self._listening: dict[str, Listening] = {}
+        self._leaving: list[Listening] = []
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
         self._chores = Chores(self.parts, config.server.hostname)
+        self.status = Status(self._ground.failure)
+
+    @property
+    def config(self) -> Config:
+        """The configuration in use."""
+        return self._edition.config
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return self._edition.parts
 
     @property
     def urls(self) -> dict[str, tuple[str, ...]]:
         """Where each listener accepts connections, by its id."""
-        return {one.listener.id: one.urls for one in self._listening}
+        return {name: one.urls for name, one in self._listening.items()}
 
     async def start(self) -> None:
         """Accept connections. Raises CannotServe; nothing is left open then."""
         self._hub.start()
+        await self._edition.app.startup()
         try:
-            await self._app.startup()
-            for listening in self._listening:
-                await listening.start()
+            self._listen(*await self._ready(self._edition.listeners))
         except CannotListen as error:
             await self.stop()
             raise CannotServe(str(error)) from None
         self._chores.start()
-        for listening in self._listening:
-            one = listening.listener
-            self._announce(f"jmaplite: listener {one.id} on {', '.join(listening.urls)}")
+
+    async def reload(self, config: Config) -> None:
+        """Serve by another configuration from now on; what is under way goes on by the one with which it began.
+
+        Raises CannotServe; nothing has changed then.
+        """
+        async with self._one_at_a_time:
+            before, config = self._edition, lasting(config, self._edition.config)
+            after = await asyncio.to_thread(edition, self._ground, self._hub, config, self._timeouts, before)
+            try:
+                found = await self._ready(after.listeners)
+            except CannotListen as error:
+                raise CannotServe(str(error)) from None
+            await after.app.startup()
+            self._edition = after
+            self._hub.renew(self._sees)
+            self._chores.change(after.parts, config.server.hostname)
+            self._listen(*found)
+            self._in_background(before.app.retire())
 
     async def stop(self) -> None:
         """Let what is under way end, within a bound, and let go of everything."""
         self._hub.end()
-        await asyncio.gather(*(listening.stop() for listening in self._listening))
-        await self._app.shutdown()
-        await self._hub.close()
-        await asyncio.to_thread(self._chores.stop)
-        self.parts.close()
+        async with self._one_at_a_time:
+            patience = self._edition.app.settings.timeouts.shutdown
+            await asyncio.gather(*(one.stop(patience) for one in (*self._listening.values(), *self._leaving)))
+            await asyncio.gather(*self._farewells)
+            self._sockets.leave()
+            await self._edition.app.shutdown()
+            await self._hub.close()
+            await asyncio.to_thread(self._chores.stop)
+            self.parts.close()
 
-    async def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT; a second one ends the process at once. Raises CannotServe."""
-        loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
-        await self.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
-        await stopped.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        await self.stop()
+    def _sees(self, principal: Principal) -> View | None:
+        """What a principal is told of changes of, by the configuration in use."""
+        return self.parts.sees(principal)
+
+    async def _ready(self, told: tuple[Listener, ...]) -> tuple[Sockets, Told]:
+        """What may go wrong with listeners, before anything is changed. Raises CannotListen."""
+
+        def ready() -> tuple[Sockets, Told]:
+            certificates = {one.id: (one, certified(one)) for one in told}
+            return self._sockets.take_up(told), certificates
+
+        return await asyncio.to_thread(ready)
+
+    def _listen(self, sockets: Sockets, told: Told) -> None:
+        """Turn the listeners that are into those that should be, all at once."""
+        app, lines = self._edition.app, []
+        for name, listening in list(self._listening.items()):
+            # A socket may go over to another listener.
+            listening.narrow(sockets.of(told[name][0]) if name in told else ())
+            if name not in told:
+                self._in_background(self._part_from(self._listening.pop(name)))
+                lines.append(f"jmaplite: listener {name} is no more")
+        for name, (listener, certificates) in told.items():
+            before = self._listening[name].urls if name in self._listening else ()
+            listening = self._listening.setdefault(name, Listening(listener, app))
+            listening.become(listener, app, sockets.of(listener), certificates)
+            if listening.urls != before:
+                lines.append(f"jmaplite: listener {name} on {', '.join(listening.urls)}")
+        self._sockets.leave(sockets)
+        self._sockets = sockets
+        for line in lines:
+            self._announce(line)
+
+    async def _part_from(self, listening: Listening) -> None:
+        """Let a listener end when all that came in by it has."""
+        self._leaving.append(listening)
+        try:
+            await listening.stop(None)
+        finally:
+            self._leaving.remove(listening)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)

@@ -5,24 +5,57 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from jmaplite.config import Config
 from jmaplite.server.logs import log_to_standard_error
+from jmaplite.server.notify import READY, STOPPING, notify
+from jmaplite.server.reloading import Reloader
 from jmaplite.server.running import Server
 
 SWITCH_SECONDS = 0.001
 """How long a thread may hold the interpreter while others wait for it: the event loop is one of them."""
 
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
-def run(config: Config, announce: Callable[[str], object]) -> None:
-    """Serve in this process, logging as the configuration says, until SIGTERM or SIGINT. Raises CannotServe."""
+
+def run(config: Config, file: str, announce: Callable[[str], object]) -> None:
+    """Serve in this process, logging as the configuration says, until SIGTERM or SIGINT.
+
+    `file` is what the configuration was read from, and is read again when it changes. Raises CannotServe.
+    """
     log_to_standard_error(config)
     sys.setswitchinterval(SWITCH_SECONDS)
     server = Server(config, announce=announce)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(server.serve())
+        runner.run(serve(server, file))
+
+
+async def serve(server: Server, file: str) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reads the configuration again.
+
+    Raises CannotServe.
+    """
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    reloader = Reloader(server, file)
+    for number in ENDINGS:
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+    await server.start()
+    notify(READY)
+    following = loop.create_task(reloader.run())
+    await stopped.wait()
+    notify(STOPPING)
+    for number in ENDINGS:
+        loop.remove_signal_handler(number)
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    await server.stop()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

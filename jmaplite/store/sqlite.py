@@ -148,6 +148,10 @@ class SQLiteStore:
         for handle in list(self._open.values()):
             handle.poll()
 
+    def check(self) -> None:
+        """See that the store is there and answers. Raises StoreUnavailable, StoreDamaged."""
+        self._system.check()
+
     def renew_epoch(self, epoch: str | None = None) -> str:
         """Take another epoch (one of its own making, if none is given), after accounts were put back; answers it."""
         self.epoch = self._system.renew_epoch(epoch)

@@ -85,6 +85,12 @@ class System:
             self._directory.stat()  # fails where the whole store is gone
         return False
 
+    def check(self) -> None:
+        """See that the file answers and that its directory is there. Raises StoreUnavailable, StoreDamaged."""
+        self._rows("SELECT 1 FROM store")
+        with on_disk():
+            self._directory.stat()
+
     def add(self, owner: str, new_id: Callable[[], str], make: Callable[[Path, str], None]) -> tuple[str, bool]:
         """The id of a principal's account, and whether `make` was called to make it in a directory."""
         with self._transaction():

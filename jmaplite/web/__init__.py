@@ -1,18 +1,28 @@
 """The Quart application, and the connections under it: JMAP over HTTP (RFC 8620 §2, §3.1, §6)."""
 
-from jmaplite.web.app import create_app
-from jmaplite.web.listening import CannotListen, Listening
+from jmaplite.web.app import App, create_app
+from jmaplite.web.listening import CannotListen, Listening, certified
 from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
+from jmaplite.web.sockets import ListeningSocket, opened, shown
+from jmaplite.web.status import Status
+from jmaplite.web.tls import Certificates
 
 __all__ = [
     "TLS",
+    "App",
     "CannotListen",
+    "Certificates",
     "Cors",
     "HTTPSettings",
     "Listener",
     "Listening",
+    "ListeningSocket",
     "PushSettings",
     "SocketOptions",
+    "Status",
     "Timeouts",
+    "certified",
     "create_app",
+    "opened",
+    "shown",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart, Response, has_request_context, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -35,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 
 class App(Quart):
-    """The application, with what its exchanges need: settings and the header lines of every answer."""
+    """The application, with what its exchanges need: settings and the header lines of every answer.
+
+    Another configuration makes another one. What is under way in this one ends here.
+    """
 
     asgi_http_class = Exchange
     request_class = JMAPRequest
@@ -43,11 +48,30 @@ class App(Quart):
     def __init__(self, settings: HTTPSettings) -> None:
         super().__init__("jmaplite", static_folder=None)
         self.settings = settings
+        self._under_way = 0
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self.answer_headers = AnswerHeaders(settings.headers, settings)
         self.threads = Threads("jmap", settings.threads)
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
         self.register_error_handler(Exception, _rejected)
+
+    async def retire(self) -> None:
+        """Let go of everything when what is under way has ended; nothing more may come."""
+        await self._at_rest.wait()
+        await self.shutdown()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one request or one WebSocket to its end."""
+        self._under_way += 1
+        self._at_rest.clear()
+        try:
+            await self.asgi_app(scope, receive, send)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._at_rest.set()
 
     def create_url_adapter(self, request: Any) -> MapAdapter | None:
         """Match paths only: which hosts there are is for the listeners to say."""
@@ -111,8 +135,8 @@ def create_app(
 
     @app.after_serving
     async def close() -> None:
-        authentication.close()
-        app.threads.close()
+        await authentication.close()
+        await app.threads.close()
 
     return app
 

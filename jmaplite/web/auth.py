@@ -55,9 +55,9 @@ class Authentication:
         """Whom an Authorization header belongs to, wherever it came from with a request. Raises Problem as above."""
         return self._verifier.cached(authorization) or await self._verified(request, authorization)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the threads."""
-        self._threads.close()
+        await self._threads.close()
 
     async def _verified(self, request: Request, authorization: str) -> Principal:
         if self._waiting >= MAX_WAITING:

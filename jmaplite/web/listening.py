@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
+from collections.abc import Callable, Collection
 from typing import Any
 
-from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.typing import LifespanState
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, LifespanState, Scope
 
 from jmaplite.web import proxied
 from jmaplite.web.address import is_trusted
 from jmaplite.web.app import App
 from jmaplite.web.connection import Connection, Ends
 from jmaplite.web.protocols import HypercornConfig
-from jmaplite.web.settings import TLS, Listener
-from jmaplite.web.sockets import ListeningSocket, opened, shown
+from jmaplite.web.settings import Listener
+from jmaplite.web.sockets import ListeningSocket
 from jmaplite.web.tls import Certificates
 
 logger = logging.getLogger(__name__)
@@ -32,15 +31,15 @@ class CannotListen(Exception):
 
 
 class Listening:
-    """One listener at work: accepts connections from `start` to `stop`."""
+    """One listener at work. While it runs it may become another, and hand requests to another application."""
 
     def __init__(self, listener: Listener, app: App) -> None:
         self.listener = listener
-        self._app = ASGIWrapper(app)
+        self._app = app
         self._config = HypercornConfig(app.answer_headers, app.settings.timeouts.send)
         self._timeouts = app.settings.timeouts
         self._context = WorkerContext(None)
-        self._state: LifespanState = {"listener": listener}
+        self._state: LifespanState = {}
         self._certificates: Certificates | None = None
         self._sockets: list[ListeningSocket] = []
         self._connections: dict[asyncio.Task[None], Connection | None] = {}
@@ -57,45 +56,33 @@ class Listening:
         """How many connections there are."""
         return len(self._connections)
 
-    async def start(self) -> None:
-        """Accept connections. Raises CannotListen."""
-        if self.listener.tls:
-            self._certificates = self._loaded(self.listener.tls)
-        try:
-            for bind in self.listener.bind:
-                try:
-                    self._sockets += opened(bind, self.listener.options)
-                except OSError as error:
-                    raise CannotListen(
-                        f"listener {self.listener.id} cannot bind {shown(bind)}: {error.strerror or error}"
-                    ) from None
-        except CannotListen:
-            self._close()
-            raise
-        for one in self._sockets:
-            self._watch(one.inner)
+    def become(
+        self, listener: Listener, app: App, sockets: Collection[ListeningSocket], certificates: Certificates | None
+    ) -> None:
+        """Accept connections as this listener from now on, on sockets that stay the caller's.
 
-    def replace(self, listener: Listener, app: App) -> None:
-        """Answer the next requests of every connection by another app, and as another listener says.
-
-        Addresses, TLS and socket options stay: a listener whose own have changed has to be started anew.
+        `certificates` are for TLS. Connections stay, those too that came in by a socket that is not given any more;
+        each request is served by the application that is in use when it begins.
         """
-        self.listener = self._state["listener"] = listener
-        self._app.app = app
-        self._config.headers = app.answer_headers
+        self.narrow(sockets)
+        self.listener, self._app, self._certificates = listener, app, certificates
+        self._timeouts = app.settings.timeouts
+        self._config.headers, self._config.send_timeout = app.answer_headers, self._timeouts.send
+        new = [one for one in sockets if one not in self._sockets]
+        self._sockets = list(sockets)
+        for one in new:
+            self._watch(one)
 
-    def replace_tls(self, tls: TLS) -> None:
-        """Serve these certificates from the next connection on. Raises CannotListen, and keeps the old ones then."""
-        if self._certificates is None:
-            raise CannotListen(f"listener {self.listener.id} does not speak TLS")
-        try:
-            self._certificates.replace(tls)
-        except OSError as error:
-            raise self._unfit(error) from None
+    def narrow(self, sockets: Collection[ListeningSocket]) -> None:
+        """Accept nothing more on other sockets than these."""
+        for one in [one for one in self._sockets if one not in sockets]:
+            asyncio.get_running_loop().remove_reader(one.inner)
+            self._accept(one)  # who waits already would be turned away when it is closed
+            self._sockets.remove(one)
 
-    async def stop(self) -> None:
-        """Accept no more, let what is under way end, and cut off what does not end in time."""
-        self._close()
+    async def stop(self, seconds: float | None) -> None:
+        """Accept no more, let what is under way end, and cut off what does not end in time (None: it has all time)."""
+        self.narrow(())
         await self._context.terminated.set()
         for task, connection in list(self._connections.items()):
             if connection is None:
@@ -104,7 +91,7 @@ class Listening:
                 connection.finish_when_idle()
         tasks = set(self._connections)
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._timeouts.shutdown)
+            _, late = await asyncio.wait(tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             for connection in list(self._connections.values()):
@@ -112,29 +99,35 @@ class Listening:
                     connection.abort()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _close(self) -> None:
-        for one in self._sockets:
-            asyncio.get_running_loop().remove_reader(one.inner)
-            one.close()
-        self._sockets = []
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        sync_spawn: Callable[..., Any],
+        call_soon: Callable[..., Any],
+    ) -> None:
+        """Hand a request to the application, as Hypercorn asks of an AppWrapper."""
+        scope["state"]["listener"] = self.listener
+        await self._app(scope, receive, send)
 
-    def _watch(self, listening: socket.socket) -> None:
+    def _watch(self, listening: ListeningSocket) -> None:
         """Take connections of one socket as they come."""
-        if listening.fileno() >= 0:
-            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+        if listening in self._sockets:
+            asyncio.get_running_loop().add_reader(listening.inner, self._accept, listening)
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: ListeningSocket) -> None:
         """Take what waits at a socket."""
         loop = asyncio.get_running_loop()
         for _ in range(self.listener.options.backlog):
             try:
-                connection, address = listening.accept()
+                connection, address = listening.inner.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 # Whoever waits goes on waiting, so that trying again at once would hold the loop.
                 logger.warning("listener %s accepts nothing for a while: %s", self.listener.id, error.strerror)
-                loop.remove_reader(listening)
+                loop.remove_reader(listening.inner)
                 loop.call_later(_PAUSE_SECONDS, self._watch, listening)
                 return
             if len(self._connections) >= self.listener.max_connections:
@@ -157,9 +150,7 @@ class Listening:
         except asyncio.CancelledError:
             inner.close()
             raise
-        connection = Connection(
-            self._app, self._config, self._context, self._state, self._timeouts, reader, writer, ends
-        )
+        connection = Connection(self, self._config, self._context, self._state, self._timeouts, reader, writer, ends)
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = connection
@@ -193,14 +184,15 @@ class Listening:
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, inner, **extra)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
-    def _loaded(self, tls: TLS) -> Certificates:
-        try:
-            return Certificates(tls)
-        except OSError as error:
-            raise self._unfit(error) from None
 
-    def _unfit(self, error: OSError | ssl.SSLError) -> CannotListen:
-        return CannotListen(f"listener {self.listener.id}: the certificate will not do: {error}")
+def certified(listener: Listener) -> Certificates | None:
+    """What a listener needs for TLS, read from its files; None where it speaks none. Raises CannotListen."""
+    if listener.tls is None:
+        return None
+    try:
+        return Certificates(listener.tls)
+    except OSError as error:
+        raise CannotListen(f"listener {listener.id}: the certificate will not do: {error}") from None
 
 
 def _plain(address: tuple[Any, ...]) -> tuple[str, int]:

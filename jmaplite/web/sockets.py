@@ -6,8 +6,10 @@ import errno
 import os
 import socket
 import stat
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from jmaplite.web.settings import SocketOptions
 
@@ -30,6 +32,13 @@ class ListeningSocket:
             return f"unix:{self._path}"
         return authority(*self.inner.getsockname()[:2])
 
+    def set(self, options: SocketOptions) -> None:
+        """Take up what of other options can be changed while it listens. Raises OSError."""
+        _size_buffers(self.inner, options)
+        self.inner.listen(options.backlog)
+        if self._path is not None:
+            self._path.chmod(options.mode)
+
     def close(self) -> None:
         """Listen no more, and take the file of a Unix socket away, if it is not another's by now."""
         self.inner.close()
@@ -49,8 +58,13 @@ def shown(bind: tuple[str, int] | Path) -> str:
     return f"unix:{bind}" if isinstance(bind, Path) else authority(*bind)
 
 
-def opened(bind: tuple[str, int] | Path, options: SocketOptions) -> list[ListeningSocket]:
-    """Sockets that listen at one place, one for each address of a host. Raises OSError; none is left open then."""
+def opened(
+    bind: tuple[str, int] | Path, options: SocketOptions, beside: Iterable[ListeningSocket] = ()
+) -> list[ListeningSocket]:
+    """Sockets that listen at one place, one for each address of a host. Raises OSError; none is left open then.
+
+    `beside` are ours already: they may be in the way of the new ones, and are about to be closed.
+    """
     if isinstance(bind, Path):
         return [_unix(bind, options)]
     host, port = bind
@@ -58,7 +72,7 @@ def opened(bind: tuple[str, int] | Path, options: SocketOptions) -> list[Listeni
     made: list[ListeningSocket] = []
     try:
         for family, _, _, _, address in dict.fromkeys(found[:_BOUND_PER_HOST]):
-            made.append(ListeningSocket(_tcp(family, address, options)))
+            made.append(ListeningSocket(_tcp(family, address, options, [one.inner for one in beside])))
     except OSError:
         for one in made:
             one.close()
@@ -66,7 +80,9 @@ def opened(bind: tuple[str, int] | Path, options: SocketOptions) -> list[Listeni
     return made
 
 
-def _tcp(family: int, address: tuple[object, ...], options: SocketOptions) -> socket.socket:
+def _tcp(
+    family: int, address: tuple[Any, ...], options: SocketOptions, beside: Iterable[socket.socket]
+) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
@@ -76,12 +92,36 @@ def _tcp(family: int, address: tuple[object, ...], options: SocketOptions) -> so
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, options.v6_only or address[0] != "::")
         _size_buffers(made, options)
-        made.bind(address)
-        made.listen(options.backlog)
+        try:
+            made.bind(address)
+            made.listen(options.backlog)
+        except OSError as error:
+            near = [one for one in beside if one.family != socket.AF_UNIX and one.getsockname()[1] == address[1]]
+            if error.errno != errno.EADDRINUSE or not near:
+                raise
+            with _shared([made, *near]):
+                made.bind(address)
+                made.listen(options.backlog)
     except OSError:
         made.close()
         raise
     return made
+
+
+@contextmanager
+def _shared(sockets: Iterable[socket.socket]) -> Iterator[None]:
+    """Let sockets of ours be bound to the same port, as when 127.0.0.1 becomes 0.0.0.0.
+
+    Only for the moment of binding: else another server could slip in beside this one and take half of what comes.
+    """
+    before = [(one, one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)) for one in sockets]
+    try:
+        for one, _ in before:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        yield
+    finally:
+        for one, was in before:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, was)
 
 
 def _unix(path: Path, options: SocketOptions) -> ListeningSocket:

@@ -21,6 +21,6 @@ class Threads:
         """What `work` answers or raises. Work that was begun is ended, whether or not anybody still waits."""
         return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for what was begun; no more is taken."""
-        self._pool.shutdown()
+        await asyncio.to_thread(self._pool.shutdown)

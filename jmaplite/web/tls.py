@@ -1,4 +1,4 @@
-"""TLS with certificates by name, which may be replaced while connections go on."""
+"""TLS with certificates by name."""
 
 from __future__ import annotations
 
@@ -20,27 +20,15 @@ _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_
 class Certificates:
     """The certificates of a listener. Raises OSError (ssl.SSLError is one) for files that will not do.
 
-    `context` stays the same for good; whoever begins is given the certificate of the name that it asks for, as
-    the files were when they were last loaded.
+    Whoever begins in `context` is given the certificate of the name that it asks for.
     """
 
     def __init__(self, tls: TLS) -> None:
-        self._load(tls)
+        self._default = _context(tls, tls.certificate, tls.key)
+        self._named = {_folded(name): _context(tls, cert, key) for name, cert, key in tls.names}
+        self.context = self._default
         # The name that a client asks for is looked at before a certificate is chosen, also when it asks for none.
-        self.context = _context(tls, tls.certificate, tls.key)
         self.context.sni_callback = self._choose
-
-    def replace(self, tls: TLS) -> None:
-        """Serve other certificates from now on. Raises OSError, and goes on with the old ones then.
-
-        What a connection agrees on beside them (versions, ciphers) stays as it was at the start.
-        """
-        self._load(tls)
-
-    def _load(self, tls: TLS) -> None:
-        default = _context(tls, tls.certificate, tls.key)
-        named = {_folded(name): _context(tls, cert, key) for name, cert, key in tls.names}
-        self._default, self._named = default, named
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
         connection.context = self._for(name)

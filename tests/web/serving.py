@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from jmaplite.config import parse
 from jmaplite.server import Server
-from jmaplite.web import HTTPSettings, Listener, Listening, Timeouts, create_app
+from jmaplite.server.sockets import Sockets
+from jmaplite.web import App, HTTPSettings, Listener, Listening, Timeouts, certified, create_app
 from tests.web.fakes import FakeEngine, FakeVerifier
 
 T = TypeVar("T")
@@ -211,6 +212,14 @@ def serving(folder: Path, more: str = "", listener: str = "", timeouts: Timeouts
             loop.run(server.stop())
 
 
+async def begin(listening: Listening, app: App) -> Sockets:
+    """Have a listener accept connections; answers its sockets. Raises CannotListen."""
+    certificates = certified(listening.listener)
+    sockets = Sockets().take_up([listening.listener])
+    listening.become(listening.listener, app, sockets.of(listening.listener), certificates)
+    return sockets
+
+
 @contextmanager
 def serving_fakes(
     engine: FakeEngine,
@@ -226,13 +235,14 @@ def serving_fakes(
         app = create_app(engine, verifier or FakeVerifier(), lambda octets, encoding: octets, settings)  # type: ignore[arg-type]
         listening = Listening(listener, app)
         loop.run(app.startup())
-        loop.run(listening.start())
+        sockets = loop.run(begin(listening, app))
         try:
             port = urlsplit(listening.urls[0]).port
             assert port is not None
             yield Site(port, loop)
         finally:
-            loop.run(listening.stop())
+            loop.run(listening.stop(app.settings.timeouts.shutdown))
+            sockets.leave()
             loop.run(app.shutdown())
 
 

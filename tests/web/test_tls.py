@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ import trustme
 
 from jmaplite.config import parse
 from jmaplite.server.settings import listeners
-from jmaplite.web import TLS, CannotListen, HTTPSettings, Listener, Listening, create_app
+from jmaplite.server.sockets import Sockets
+from jmaplite.web import TLS, App, CannotListen, HTTPSettings, Listener, Listening, certified, create_app
 from tests.web.fakes import FakeEngine, FakeVerifier
-from tests.web.serving import CONFIG, SHORT, Loop
+from tests.web.serving import CONFIG, SHORT, Loop, begin
 
 NAMES = ("default.example", "a.example", "*.b.example")
 
@@ -29,6 +30,17 @@ class Secured:
     authority: trustme.CA
     tls: TLS
     folder: Path
+    app: App
+    sockets: Sockets
+
+    def replace(self, tls: TLS) -> None:
+        """Serve other certificates from now on. Raises CannotListen."""
+        listener = replace(self.listening.listener, tls=tls)
+
+        async def become() -> None:
+            self.listening.become(listener, self.app, self.sockets.of(listener), certified(listener))
+
+        self.loop.run(become())
 
     def issue(self, name: str, file: str) -> Path:
         return issue(self.authority, self.folder / file, name)
@@ -71,11 +83,12 @@ def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         app = create_app(FakeEngine(), FakeVerifier(), lambda octets, _: octets, HTTPSettings(timeouts=SHORT))  # type: ignore[arg-type]
         listening = Listening(Listener("jmap", (("127.0.0.1", 0),), tls=tls), app)
         loop.run(app.startup())
-        loop.run(listening.start())
+        sockets = loop.run(begin(listening, app))
         try:
-            yield Secured(loop, listening, authority, tls, folder)
+            yield Secured(loop, listening, authority, tls, folder, app, sockets)
         finally:
-            loop.run(listening.stop())
+            loop.run(listening.stop(5))
+            sockets.leave()
             loop.run(app.shutdown())
 
 
@@ -98,15 +111,12 @@ def test_each_name_has_its_certificate(secured: Secured, asked: str | None, foun
 def test_a_certificate_is_replaced_without_ending_connections(secured: Secured) -> None:
     renewed = secured.issue("renewed.example", "renewed.pem")
 
-    async def replace(tls: TLS) -> None:
-        secured.listening.replace_tls(tls)
-
     with secured.connect("a.example") as before:
-        secured.loop.run(replace(TLS(renewed, renewed)))
+        secured.replace(TLS(renewed, renewed))
         assert secured.named("a.example") == "renewed.example"
         before.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert before.recv(100).startswith(b"HTTP/1.1 404")
-    secured.loop.run(replace(secured.tls))
+    secured.replace(secured.tls)
     assert secured.named("a.example") == "a.example"
 
 
@@ -120,12 +130,8 @@ def test_a_certificate_that_will_not_do_replaces_none(secured: Secured) -> None:
         TLS(other, other, (("a.example", text, text),)),
         TLS(secured.folder / "nowhere.pem", other),
     ):
-
-        async def replace(tls: TLS = tls) -> None:
-            secured.listening.replace_tls(tls)
-
         with pytest.raises(CannotListen, match="listener jmap: the certificate will not do"):
-            secured.loop.run(replace())
+            secured.replace(tls)
     assert secured.named(None) == "default.example"
     assert secured.named("a.example") == "a.example"
 
@@ -143,12 +149,8 @@ def test_a_key_with_a_password_is_not_asked_for_at_the_terminal(secured: Secured
         )
     )
     pair.cert_chain_pems[0].write_to_path(str(secured.folder / "open.pem"))
-
-    async def replace() -> None:
-        secured.listening.replace_tls(TLS(secured.folder / "open.pem", secured.folder / "locked.pem"))
-
     with pytest.raises(CannotListen, match="the certificate will not do"):
-        secured.loop.run(replace())
+        secured.replace(TLS(secured.folder / "open.pem", secured.folder / "locked.pem"))
 
 
 def test_versions_before_1_2_are_not_spoken(secured: Secured) -> None:

@@ -1,0 +1,53 @@
+"""One configuration at work: all that is made of it, and nothing that outlives it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from jmaplite.config import Config
+from jmaplite.directory.credentials import Credentials
+from jmaplite.formats.mime import decode
+from jmaplite.push import Hub
+from jmaplite.server.ground import Ground
+from jmaplite.server.parts import Parts, furnish
+from jmaplite.server.settings import http_settings, listeners
+from jmaplite.web import App, Listener, Timeouts, create_app
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A configuration, and what is made of it. It never changes: another configuration makes another edition."""
+
+    config: Config
+    parts: Parts
+    credentials: Credentials
+    app: App
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The listeners that are asked for."""
+        return listeners(self.config)
+
+
+def edition(
+    ground: Ground, hub: Hub, config: Config, timeouts: Timeouts | None, before: Edition | None = None
+) -> Edition:
+    """The edition of a configuration. A directory that is the same as before stays, with whom it has recognised."""
+    same = before is not None and before.config.directory == config.directory
+    parts = furnish(ground, config, before.parts.directory if before and same else None)
+    credentials = before.credentials if before and same else Credentials(parts.directory)
+    app = create_app(parts.engine, credentials, decode, http_settings(config, timeouts), hub)
+    return Edition(config, parts, credentials, app)
+
+
+def lasting(config: Config, before: Config) -> Config:
+    """A configuration but for what is only read at the start, which stays as it was; the log tells of that."""
+    if config.store == before.store:
+        return config
+    logger.warning(
+        "the store stays in %s: another [store] is taken up when the server is started again", before.store.path
+    )
+    return replace(config, store=before.store)
