@@ -14,6 +14,7 @@ from jmaplite.web.address import base_url
 from jmaplite.web.auth import LOGGED, Authentication
 from jmaplite.web.body import BodyTooLarge, JMAPRequest, current, refuse_encoded
 from jmaplite.web.compression import JSONAnswers, compressed
+from jmaplite.web.problems import LANGUAGE
 from jmaplite.web.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,9 @@ class API:
             document = await self._threads.run(self._answer, principal, base, body, gzip)
             # An answer that nobody takes is a request under way still: it takes as much memory.
             request.held.enter_context(slot.pop_all())
-        return self._answers.response(document, 200, "no-store")
+        response = self._answers.response(document, 200, "no-store")
+        response.headers["Content-Language"] = LANGUAGE
+        return response
 
     def _check_type(self, content_type: str) -> None:
         """Raise RequestError notJSON for a request of another type than application/json (RFC 8620 §3.1)."""
