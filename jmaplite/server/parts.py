@@ -44,7 +44,8 @@ class Parts:
 def furnish(ground: Ground, config: Config, users: Directory | None = None) -> Parts:
     """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
     mail, submission = mail_settings(config), submission_settings(config)
-    catalog = Catalog((*capabilities(mail, submission), *push_capabilities()))
+    off = config.capabilities.off
+    catalog = Catalog((*capabilities(mail, submission, without=off), *push_capabilities())).without(off)
     users = users or directory(config)
     settings = {MAIL: mail, SUBMISSION: submission}
     services = Services(ground.store, ground.blobs, limits(config), time.time, settings, leniency(config))

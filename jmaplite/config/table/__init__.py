@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jmaplite.config.mistakes import Mistake
+from jmaplite.config.table.capabilities import Capabilities
 from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
 from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, User
 from jmaplite.config.table.jmap import (
-    Capabilities,
     Compat,
     Conversations,
     Cors,

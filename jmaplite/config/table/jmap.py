@@ -201,18 +201,6 @@ class Folder:
     subscribe: bool = option("subscribe", BOOLEAN, "Whether its isSubscribed begins as true.", default=True)
 
 
-@section("jmap.capabilities")
-class Capabilities:
-    """Capabilities, by URN or by the end of it (`vacationresponse = false`).
-
-    What is off is as if it had never been written: it is not announced, and its methods and properties do not exist.
-    """
-
-    chosen: tuple[tuple[str, bool], ...] = option(
-        "<id>", BOOLEAN, "Whether the capability of that name is there.", default=(), shown="true"
-    )
-
-
 @section("jmap.session.cache")
 class SessionCache:
     """Log-ins that have been verified, so that the next request of the same client is quick."""
