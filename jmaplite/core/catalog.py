@@ -49,7 +49,7 @@ class Catalog:
     """
 
     capabilities: tuple[Capability, ...]
-    absent: tuple[Capability, ...] = ()
+    absent: tuple[Capability, ...] = field(default=(), compare=False)
     _capability: dict[str, Capability] = field(init=False, repr=False, compare=False)
     _method: dict[str, Method] = field(init=False, repr=False, compare=False)
 

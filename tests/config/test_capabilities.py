@@ -13,7 +13,7 @@ from jmaplite.config.table.capabilities import CORE, KNOWN, NEEDS
 from jmaplite.core.session import Session
 from jmaplite.datatypes import capabilities
 from jmaplite.server import compose
-from jmaplite.server.parts import Parts
+from jmaplite.server.parts import Parts, push_capabilities
 
 GOOD = """\
 server.listener.jmap.bind = "127.0.0.1:0"
@@ -47,7 +47,7 @@ def mistakes(text: str) -> list[str]:
 
 
 def test_every_capability_that_there_is_can_be_named() -> None:
-    assert {capability.urn for capability in capabilities()} <= set(KNOWN)
+    assert {capability.urn for capability in (*capabilities(), *push_capabilities())} <= set(KNOWN)
 
 
 @pytest.mark.parametrize("urn", [capability.urn for capability in capabilities() if capability.urn != CORE])

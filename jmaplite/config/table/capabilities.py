@@ -13,6 +13,7 @@ KNOWN = (
     CORE,
     *(f"{_JMAP}{name}" for name in ("mail", "submission", "vacationresponse", "blob", "quota", "sieve", "mdn")),
     *(f"{_JMAP}{name}" for name in ("smimeverify", "websocket", "webpush-vapid", "emailpush")),
+    "urn:jmaplite:params:jmap:ticket",
 )
 """Every capability that this server may have."""
 
@@ -22,7 +23,7 @@ NEEDS = {f"{_JMAP}{name}": f"{_JMAP}mail" for name in ("submission", "mdn", "smi
 
 def urn(name: str) -> str | None:
     """The URN of a capability by itself or by the end of it, or None."""
-    return next((one for one in KNOWN if name in (one, one.removeprefix(_JMAP))), None)
+    return next((one for one in KNOWN if name in (one, one.rpartition(":")[2])), None)
 
 
 @section("jmap.capabilities")
