@@ -12,8 +12,9 @@ from jmaplite.config import ConfigError, parse
 from jmaplite.config.table.capabilities import CORE, KNOWN, NEEDS
 from jmaplite.core.session import Session
 from jmaplite.datatypes import capabilities
+from jmaplite.push.transports import push_capabilities
 from jmaplite.server import compose
-from jmaplite.server.parts import Parts, push_capabilities
+from jmaplite.server.parts import Parts
 
 GOOD = """\
 server.listener.jmap.bind = "127.0.0.1:0"
