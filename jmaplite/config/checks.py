@@ -158,9 +158,15 @@ def _addresses_are_bound_once(settings: Settings) -> None:
 
 def _origins_are_let_in_by_one_rule(settings: Settings) -> None:
     """An allow-list of origins stands beside nothing else that lets pages in."""
-    origins = settings.get("jmap.http.cors.allowed-origins")
-    if origins is None or not origins.value:
+    lists = [settings.get(f"jmap.http.cors.{name}") for name in ("allowed-origins", "wildmat")]
+    found = sorted((one for one in lists if one and one.value), key=lambda one: settings.order(one.place))
+    if not found:
         return
+    origins, *others = found
+    for other in others:
+        _wrong(
+            settings, other, f"lets pages in as {origins.key} on {origins.place.seen_from(other.place)} does already"
+        )
     headers, permissive = settings.get("jmap.http.headers"), settings.get("server.http.permissive-cors")
     for element, (name, _) in enumerate(headers.value if headers else ()):
         if headers is not None and name.lower().startswith("access-control-"):

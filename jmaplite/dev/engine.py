@@ -48,14 +48,22 @@ class FixtureEngine(Engine):
         self._sleep = sleep
         self._local = threading.local()
 
-    def process(self, principal: Principal, base_url: str, body: bytes, transport: str = "http") -> bytes:
+    def process(
+        self,
+        principal: Principal,
+        base_url: str,
+        body: bytes,
+        transport: str = "http",
+        *,
+        called: list[tuple[str, str]] | None = None,
+    ) -> bytes:
         """The Response document, after what rules have to say. Raises RequestError, and Broken for whole requests."""
         exchange = Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, f"{base_url}/jmap/")
         self._local.exchange = exchange
         began = time.perf_counter()
         try:
             self._break(principal, body, exchange)
-            exchange.response = super().process(principal, base_url, body)
+            exchange.response = super().process(principal, base_url, body, called=called)
         except RequestError as error:
             exchange.status, exchange.response = error.status, dumps(error.to_json())
             raise

@@ -49,7 +49,9 @@ class API:
             slot.enter_context(self._engine.request_slot(principal.name))
             body = await self._body(request)
             gzip = self._answers.accepts_gzip(request)
-            document = await self._threads.run(self._answer, principal, base, body, gzip)
+            called: list[tuple[str, str]] = []
+            request.called = called
+            document = await self._threads.run(self._answer, principal, base, body, gzip, called)
             # An answer that nobody takes is a request under way still: it takes as much memory.
             request.held.enter_context(slot.pop_all())
         response = self._answers.response(document, 200, "no-store")
@@ -76,6 +78,6 @@ class API:
         except BodyTooLarge:
             raise RequestError("limit", f"The request is larger than {limit} octets.", limit="maxSizeRequest") from None
 
-    def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool) -> bytes:
+    def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool, called: list[tuple[str, str]]) -> bytes:
         """The Response document, ready for the wire. Runs in a thread."""
-        return compressed(self._engine.process(principal, base, body), gzip=gzip)
+        return compressed(self._engine.process(principal, base, body, called=called), gzip=gzip)

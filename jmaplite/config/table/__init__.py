@@ -26,7 +26,7 @@ from jmaplite.config.table.jmap import (
 from jmaplite.config.table.listeners import Certificate, Include, Listener, Network, Server, ServerHttp, ServerName
 from jmaplite.config.table.push import EventSource, Push, WebSocket
 from jmaplite.config.table.refused import REFUSED
-from jmaplite.config.table.storage import Dev, Log, Store
+from jmaplite.config.table.storage import Dev, Log, LogLevels, Store
 
 __all__ = [
     "REFUSED",
@@ -51,6 +51,7 @@ __all__ = [
     "Limits",
     "Listener",
     "Log",
+    "LogLevels",
     "Mailbox",
     "Network",
     "Principal",
@@ -111,6 +112,7 @@ class Config:
     recipients: Recipients = field(default_factory=Recipients)
     sieve: Sieve = field(default_factory=Sieve)
     log: Log = field(default_factory=Log)
+    log_levels: LogLevels = field(default_factory=LogLevels)
     dev: Dev = field(default_factory=Dev)
 
     @property
@@ -150,6 +152,7 @@ SINGLE: dict[str, type] = {
     "recipients": Recipients,
     "sieve": Sieve,
     "log": Log,
+    "log_levels": LogLevels,
     "dev": Dev,
 }
 """Sections that stand once, by their field in Config."""

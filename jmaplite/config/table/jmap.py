@@ -9,6 +9,7 @@ from jmaplite.config.kinds import (
     RATE,
     SECONDS,
     SIZE,
+    STRING,
     UNLIMITED,
     Rate,
     at_least,
@@ -57,6 +58,13 @@ class Cors:
         "Origins whose pages may ask; `*` stands for any, or for labels of a host. The answer names the one that asks.",
         default=(),
         aliases=("/server.http.allowed-origins", "/http.cors.allowed-origins"),
+    )
+    wildmat: str = option(
+        "wildmat",
+        STRING,
+        "The same in Cyrus's form: patterns with commas between them, of which the last that fits decides; one with "
+        "`!` in front keeps out.",
+        default="",
     )
     allow_credentials: bool = option(
         "allow-credentials",
