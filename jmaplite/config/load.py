@@ -44,7 +44,7 @@ def parse(text: str, path: str | os.PathLike[str], *, environ: Mapping[str, str]
     if whole:
         check(settings)
     if settings.mistakes:
-        raise ConfigError(str(path), settings.mistakes, settings.remarks)
+        raise ConfigError(str(path), settings.mistakes, settings.remarks, settings.sources)
     assert config is not None
     return config
 
@@ -89,6 +89,10 @@ def _include(main: Path, settings: Settings) -> bool:
     whole = True
     for element, pattern in enumerate(patterns.value if patterns else ()):
         assert patterns is not None
+        if glob.has_magic(pattern):
+            settings.sources.append(_folder(main.absolute().parent / pattern))
+        else:
+            settings.sources.append(main.absolute().parent / pattern)
         found = sorted(glob.glob(pattern, root_dir=main.parent))  # noqa: PTH207 -- Path.glob takes no absolute pattern
         if not found and not glob.has_magic(pattern):
             settings.mistake(patterns.places[element], patterns.key, f"there is no file {quoted(pattern)}")
@@ -102,6 +106,11 @@ def _include(main: Path, settings: Settings) -> bool:
                 settings.mistakes.append(error.mistake)
                 whole = False
     return whole
+
+
+def _folder(pattern: Path) -> Path:
+    """The folder beneath which everything is that matches a pattern."""
+    return next(one for one in pattern.parents if not glob.has_magic(str(one)))
 
 
 def _syntax(text: str, message: str) -> Mistake:
@@ -120,7 +129,13 @@ def _config(settings: Settings) -> Config | None:
         made[field] = _repeated(settings, declared, ())
     if settings.mistakes:
         return None
-    return Config(path=settings.path, files=tuple(settings.files), remarks=tuple(settings.remarks), **made)
+    return Config(
+        path=settings.path,
+        files=tuple(settings.files),
+        sources=tuple(dict.fromkeys(settings.sources)),
+        remarks=tuple(settings.remarks),
+        **made,
+    )
 
 
 def _repeated(settings: Settings, declared: type, names: tuple[str | int, ...]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
@@ -47,12 +48,15 @@ def in_order(file: str, mistakes: Iterable[Mistake]) -> list[Mistake]:
 class ConfigError(Exception):
     """A configuration that cannot be used: `mistakes` has all that is wrong, in the order of their lines.
 
-    `remarks` are the warnings and notes that there are besides. Its text has a line `FILE:LINE: key: message` for
-    each mistake.
+    `remarks` are the warnings and notes that there are besides, `sources` the files and folders where it could be put
+    right. Its text has a line `FILE:LINE: key: message` for each mistake.
     """
 
-    def __init__(self, file: str, mistakes: Iterable[Mistake], remarks: Iterable[Mistake] = ()) -> None:
+    def __init__(
+        self, file: str, mistakes: Iterable[Mistake], remarks: Iterable[Mistake] = (), sources: Iterable[Path] = ()
+    ) -> None:
         self.file = file
+        self.sources = tuple(sources)
         self.mistakes = in_order(file, mistakes)
         self.remarks = in_order(file, remarks)
         super().__init__("\n".join(self.lines()))

@@ -46,12 +46,14 @@ def dotted(path: KeyPath) -> str:
 class Settings:
     """Gathers settings and mistakes while a document is read, and those that it includes.
 
-    `path` is the configuration file, absolute; `files` are all that were read.
+    `path` is the configuration file, absolute; `files` are all that were read. `sources` are those and whatever else
+    decided what they say: what macros stand for, and folders where files were looked for.
     """
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self.files: list[Path] = []
+        self.sources: list[Path] = [path]
         self.mistakes: list[Mistake] = []
         self.remarks: list[Mistake] = []
         self._environ = environ
@@ -67,6 +69,7 @@ class Settings:
     def begin(self, path: Path, shown: str, lines: Mapping[KeyPath, int]) -> None:
         """Begin to read a file, with the line of each of its keys; relative paths in it begin from its folder."""
         self.files.append(path)
+        self.sources.append(path)
         self._order[shown] = len(self._order)
         self._shown, self._folder, self._lines = shown, path.parent, lines
         for key, line in lines.items():
@@ -200,6 +203,7 @@ class Settings:
 
     def _contents(self, name: str) -> str:
         """A file's text without the end of its last line. Raises Wrong."""
+        self.sources.append(self._folder / name)
         try:
             return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:

@@ -27,6 +27,7 @@ class Reloader:
     def __init__(self, server: Server, file: str) -> None:
         self._server = server
         self._file = file
+        self._files = _files(server.config)
         self._wanted = asyncio.Event()
 
     def ask(self) -> None:
@@ -36,7 +37,7 @@ class Reloader:
     async def run(self) -> None:
         """Follow the file until this is cancelled."""
         loop = asyncio.get_running_loop()
-        watch = Watch(_files(self._server.config), lambda: loop.call_soon_threadsafe(self._wanted.set))
+        watch = Watch(self._files, lambda: loop.call_soon_threadsafe(self._wanted.set))
         watch.start()
         try:
             await self._catch_up()
@@ -44,8 +45,8 @@ class Reloader:
                 await self._wanted.wait()
                 self._wanted.clear()
                 await self._reload()
-                if (files := _files(self._server.config)) != watch.files:
-                    watch.follow(files)
+                if self._files != watch.files:
+                    watch.follow(self._files)
                     self._wanted.set()  # they may have changed since they were read
         finally:
             # Ends within a step of the watch, and nobody waits for it in this loop.
@@ -63,13 +64,16 @@ class Reloader:
     async def _reload(self) -> None:
         notify(reloading())
         lines: tuple[str, ...] = ()
+        self._files = _files(self._server.config)
         try:
             config = await asyncio.to_thread(load, self._file)
+            self._files = _files(config)
             await self._server.reload(config)
             logger.info("the configuration was read and is in use")
             log_to_standard_error(config)
         except ConfigError as error:
             lines = tuple(error.lines())
+            self._files |= set(error.sources)
         except CannotServe as error:
             lines = (str(error),)
         except Exception:
@@ -85,7 +89,7 @@ class Reloader:
 
 def _files(config: Config) -> frozenset[Path]:
     """Every file that a configuration was read from, or names."""
-    return frozenset({config.path, *_paths(config.certificates), *_paths(config.directories)})
+    return frozenset({*config.sources, *_paths(config.certificates), *_paths(config.directories)})
 
 
 def _paths(value: object) -> Iterator[Path]:

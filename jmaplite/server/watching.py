@@ -1,4 +1,4 @@
-"""Files that are watched, however they are written: in place, renamed over, or by a link along their way."""
+"""Files and folders that are watched, however they are written: in place, renamed over, or by a link on the way."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Watch:
                 return
             entries = {entry for file in self._known for entry in _entries(file)}
             names = {entry.name for entry in entries}
-            for touched in self._touched({entry.parent for entry in entries}):
+            folders = {entry if entry.is_dir() else entry.parent for entry in entries} | {one.parent for one in entries}
+            for touched in self._touched(folders):
                 if self._have_changed() or names & touched:
                     self._changed()
                     break  # the way to the files may have changed with them

@@ -77,12 +77,14 @@ __all__ = [
 class Config:
     """A whole configuration. `path` is the file that it came from, `files` are that and all that were read with it.
 
+    `sources` are these and what else decided what they say: files that macros stand for, folders of included files.
     `remarks` are warnings and notes. Sizes are octets, durations seconds, paths absolute; what refers to something
     by name is known to exist.
     """
 
     path: Path
     files: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = ()
     remarks: tuple[Mistake, ...] = field(default=(), compare=False)
     jmap: Jmap
     include: Include = field(default_factory=Include)
