@@ -20,6 +20,7 @@ class Place(NamedTuple):
 
 COMMANDS = {
     "serve": Place("serve", "Serve until SIGTERM or SIGINT."),
+    "dev": Place("dev", "Serve as a test fixture until SIGTERM or SIGINT."),
     "check-config": Place("check_config", "Show every mistake in a configuration file."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),

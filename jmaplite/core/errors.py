@@ -9,7 +9,12 @@ URN = "urn:ietf:params:jmap:error:"
 
 
 class RequestError(Exception):
-    """The whole request is rejected: an HTTP status and a problem document (RFC 8620 §3.6.1, RFC 7807)."""
+    """The whole request is rejected: an HTTP status and a problem document (RFC 8620 §3.6.1, RFC 7807).
+
+    `headers` are header lines for it, where it is carried by HTTP.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, type_name: str, detail: str, *, status: int = 400, limit: str | None = None) -> None:
         super().__init__(detail)

@@ -174,6 +174,7 @@ def move_clock(fixture: Fixture, given: Given) -> Any:
             clock.freeze() if given["frozen"] else clock.resume()
         if given.get("reset"):
             clock.reset()
+        fixture.tidy()
         return _clock(fixture)
     except (ValueError, OverflowError):
         clock.reset()

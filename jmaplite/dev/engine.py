@@ -13,18 +13,26 @@ from jmaplite.core.engine import Answer, Engine
 from jmaplite.core.errors import MethodError, RequestError
 from jmaplite.core.json import NotJSON, dumps, loads
 from jmaplite.dev.exchanges import Call, Exchange, Exchanges, Warned, states
-from jmaplite.dev.faults import Event, Faults, Rule, fails
+from jmaplite.dev.faults import Effect, Event, Faults, Rule, fails
 from jmaplite.dev.pedant import Looked, Pedant
 from jmaplite.directory import Directory, Principal
 
+CUT = "jmaplite-cut"
+"""A header line that is never sent: the connection is to be cut instead."""
+
 
 class Broken(RequestError):
-    """A request that a rule has fail as a whole, in a way that whoever carries it has to bring about."""
+    """A request that a rule has fail as a whole."""
 
     def __init__(self, rule: Rule) -> None:
-        status = rule.effect.status or 500
+        effect = rule.effect
+        status = effect.status or 500
         super().__init__("serverUnavailable" if status == 503 else "serverFail", f"The rule {rule.id}.", status=status)
-        self.effect = rule.effect
+        self.cut = effect.cut
+        if effect.cut:
+            self.headers = ((CUT, "1"),)
+        elif effect.retry_after is not None:
+            self.headers = (("Retry-After", str(effect.retry_after)),)
 
 
 class FixtureEngine(Engine):
@@ -48,22 +56,16 @@ class FixtureEngine(Engine):
         self._sleep = sleep
         self._local = threading.local()
 
-    def process(
-        self,
-        principal: Principal,
-        base_url: str,
-        body: bytes,
-        transport: str = "http",
-        *,
-        called: list[tuple[str, str]] | None = None,
-    ) -> bytes:
+    def process(self, principal: Principal, base_url: str, body: bytes, transport: str = "http") -> bytes:
         """The Response document, after what rules have to say. Raises RequestError, and Broken for whole requests."""
         exchange = Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, f"{base_url}/jmap/")
         self._local.exchange = exchange
         began = time.perf_counter()
         try:
-            self._break(principal, body, exchange)
-            exchange.response = super().process(principal, base_url, body, called=called)
+            rule = self._fired(principal, body, exchange)
+            exchange.response = super().process(principal, base_url, body)
+            if rule is not None:
+                exchange.response = spoilt(exchange.response, rule.effect)
         except RequestError as error:
             exchange.status, exchange.response = error.status, dumps(error.to_json())
             raise
@@ -73,6 +75,10 @@ class FixtureEngine(Engine):
             exchange.warnings = self._warnings(exchange)
             self._exchanges.add(exchange)
         return exchange.response
+
+    def quietly(self, principal: Principal, body: bytes) -> bytes:
+        """The Response document without faults, and not in the log. Raises RequestError."""
+        return super().process(principal, "http://fixture", body)
 
     def perform(self, context: Context, method: Method, arguments: dict[str, Any]) -> Response:
         """What a method answers, or what a rule has it answer."""
@@ -121,10 +127,10 @@ class FixtureEngine(Engine):
             first[name] = {**(first.get(name) or {}), **errors}
         return found
 
-    def _break(self, principal: Principal, body: bytes, exchange: Exchange) -> None:
-        """Fire a rule for the whole request: of any of its methods, or of all. Raises Broken."""
+    def _fired(self, principal: Principal, body: bytes, exchange: Exchange) -> Rule | None:
+        """The rule that fires for the whole request, because of any of its methods. Raises Broken."""
         if not self._faults:
-            return
+            return None
         for method, account in _named(body):
             event = Event(exchange.transport, method, account, principal.name, "/jmap/")
             rule = self._faults.fire(event, of_calls=False)
@@ -132,9 +138,10 @@ class FixtureEngine(Engine):
                 exchange.faults.append(rule.id)
                 if rule.effect.delay:
                     self._sleep(rule.effect.delay)
-                if rule.effect.status or rule.effect.cut or rule.effect.garble or rule.effect.truncate is not None:
+                if rule.effect.status or rule.effect.cut:
                     raise Broken(rule)
-                return
+                return rule
+        return None
 
     def _warnings(self, exchange: Exchange) -> list[Warned]:
         """What is odd about an exchange that is over."""
@@ -151,6 +158,13 @@ class FixtureEngine(Engine):
             return []
         looked = Looked(exchange.user, self.services.clock(), using, calls, state)
         return self._pedant.look(looked)
+
+
+def spoilt(octets: bytes, effect: Effect) -> bytes:
+    """An answer as a rule has it: cut short, or no JSON."""
+    if effect.truncate is not None:
+        return octets[: int(len(octets) * effect.truncate)]
+    return b"<!" + octets[2:] if effect.garble else octets
 
 
 def _named(body: bytes) -> list[tuple[str, str]]:

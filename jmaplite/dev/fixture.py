@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from jmaplite.config import Config, ConfigError, parse
+from jmaplite.config import ConfigError, parse
+from jmaplite.config.table import Dev
 from jmaplite.core.accounts import account_of
 from jmaplite.core.catalog import Catalog
 from jmaplite.core.context import Services
@@ -26,11 +27,14 @@ from jmaplite.dev.engine import FixtureEngine
 from jmaplite.dev.exchanges import Exchanges
 from jmaplite.dev.faults import Faults
 from jmaplite.dev.generator import Generator
+from jmaplite.dev.mail import bring
 from jmaplite.dev.pedant import Pedant
 from jmaplite.dev.snapshots import INITIAL, Snapshots
 from jmaplite.directory import Directory, Principal
 from jmaplite.formats.mailboxes import Flags, Found, Incoming
+from jmaplite.server.extension import Extension, Running
 from jmaplite.server.ground import CannotServe, Ground
+from jmaplite.web import App
 
 SNAPSHOTS = "snapshots"
 """The directory in the store's that has the snapshots."""
@@ -38,19 +42,6 @@ SNAPSHOTS = "snapshots"
 
 class CannotDo(Exception):
     """What was asked of a fixture cannot be done; the only argument is a sentence."""
-
-
-class Running(Protocol):
-    """What a fixture needs of the server that it is in."""
-
-    config: Config
-
-    @property
-    def urls(self) -> Mapping[str, tuple[str, ...]]:
-        """Where each listener accepts connections, by its id."""
-
-    async def reload(self, config: Config) -> None:
-        """Serve by another configuration from now on. Raises CannotServe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +54,26 @@ class Login:
     account_id: str
 
 
-class Fixture:
+class Fixture(Extension):
     """A server's fixture, for as long as the server runs; configurations may change meanwhile.
 
     `seed`, if it is not empty, decides all that is otherwise left to chance: account ids, states, tokens, made-up mail.
     """
 
-    def __init__(self, *, seed: str = "", auto_provision: bool = False) -> None:
-        self.seed = seed
-        self.auto_provision = auto_provision
+    clock: Clock
+
+    def __init__(self, options: Dev) -> None:
+        self.options = options
+        self.seed = options.seed
         self.clock = Clock()
-        self.faults = Faults(random.Random(seed or None))
+        self.account_id = self._account_id
+        self.faults = Faults(random.Random(self.seed or None))
         self.exchanges = Exchanges()
         self.streams: Callable[[str], bool] = lambda user: False
         self.pedant = Pedant(self._capability_of, lambda user: self.streams(user))
         self.directory: FixtureDirectory | None = None
         self.snapshots: Snapshots
-        self.engine: Engine
+        self.engine: FixtureEngine
         self._server: Running
         self._loop: asyncio.AbstractEventLoop
         self._source: tuple[str, Path] = ("", Path())
@@ -88,8 +82,7 @@ class Fixture:
 
     # What the composition root asks for.
 
-    def account_id(self) -> str:
-        """The id for another account."""
+    def _account_id(self) -> str:
         if not self.seed:
             return f"u{secrets.token_hex(6)}"
         self._serial += 1
@@ -102,7 +95,7 @@ class Fixture:
     def users(self, base: Directory) -> Directory:
         """The directory to use in the place of a configuration's."""
         if self.directory is None:
-            self.directory = FixtureDirectory(base, auto_provision=self.auto_provision)
+            self.directory = FixtureDirectory(base, auto_provision=self.options.auto_provision)
         self.directory.base = base
         return self.directory
 
@@ -113,8 +106,14 @@ class Fixture:
         )
         return self.engine
 
+    def install(self, app: App) -> None:
+        """An application is about to be used."""
+        from jmaplite.dev.web import install
+
+        install(app, self)
+
     def started(self, server: Running) -> None:
-        """The server accepts connections, in the event loop that calls this: what is there now is the beginning."""
+        """The server accepts connections, in the event loop that calls this."""
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._source = (server.config.path.read_text(encoding="utf-8"), server.config.path)
@@ -123,6 +122,10 @@ class Fixture:
         """Make the accounts of all users, bring in the mail to begin with, and take the snapshot for resets."""
         for principal in self.principals():
             self.account(principal)
+            owner = self.owner(principal.name)
+            if principal.kind != "group":
+                self.generate(owner, self.options.threads, f"{self.seed} {principal.name}", ())
+                bring(self._transfer(), owner, self.options.mail)
         self.snapshots.take(INITIAL)
 
     # What tests ask for.
@@ -214,6 +217,10 @@ class Fixture:
             raise CannotDo(str(error)) from None
         self._chosen = chosen
         return dict(chosen)
+
+    def tidy(self) -> None:
+        """Take out what has expired by the clock."""
+        self._server.tidy()
 
     def _transfer(self) -> Transfer:
         assert self.directory is not None

@@ -6,7 +6,7 @@ from jmaplite.server.ground import CannotServe
 from jmaplite.server.logs import JSONLines
 from jmaplite.server.parts import compose, transfer
 from jmaplite.server.running import Server
-from jmaplite.server.serving import run
+from jmaplite.server.serving import run, run_to_end
 
 __all__ = [
     "CannotServe",
@@ -20,5 +20,6 @@ __all__ = [
     "TransferFailed",
     "compose",
     "run",
+    "run_to_end",
     "transfer",
 ]

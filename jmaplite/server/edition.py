@@ -9,6 +9,7 @@ from jmaplite.config import Config
 from jmaplite.directory.credentials import Credentials
 from jmaplite.formats.mime import decode
 from jmaplite.push import Hub
+from jmaplite.server.extension import Extension
 from jmaplite.server.ground import Ground
 from jmaplite.server.parts import Parts, furnish
 from jmaplite.server.settings import http_settings, listeners
@@ -33,13 +34,19 @@ class Edition:
 
 
 def edition(
-    ground: Ground, hub: Hub, config: Config, timeouts: Timeouts | None, before: Edition | None = None
+    ground: Ground,
+    hub: Hub,
+    config: Config,
+    timeouts: Timeouts | None,
+    extension: Extension,
+    before: Edition | None = None,
 ) -> Edition:
     """The edition of a configuration. A directory that is the same as before stays, with whom it has recognised."""
     same = before is not None and before.config.directory == config.directory
-    parts = furnish(ground, config, before.parts.directory if before and same else None)
+    parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
     credentials = before.credentials if before and same else Credentials(parts.directory)
     app = create_app(parts.engine, credentials, decode, http_settings(config, timeouts), hub)
+    extension.install(app)
     return Edition(config, parts, credentials, app)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
@@ -9,7 +11,7 @@ from jmaplite.config import Config
 from jmaplite.core.catalog import Catalog
 from jmaplite.datatypes import capabilities, schema
 from jmaplite.store import StoreError
-from jmaplite.store.sqlite import SQLiteStore
+from jmaplite.store.sqlite import SQLiteStore, random_account_id
 
 
 class CannotServe(Exception):
@@ -36,13 +38,21 @@ class Ground:
         self.store.close()
 
 
-def opened(config: Config, *, create: bool = True) -> Ground:
+def opened(
+    config: Config,
+    *,
+    create: bool = True,
+    clock: Callable[[], float] = time.time,
+    account_id: Callable[[], str] = random_account_id,
+) -> Ground:
     """The store that a configuration names; made if it is not there, or not. Raises CannotServe.
 
-    It holds every type that there is, so that a capability may be switched off and on again.
+    It holds every type that there is, so that a capability may be switched off and on again. `account_id` makes the ids
+    of new accounts.
     """
     try:
-        store = SQLiteStore(config.store.path, schema(Catalog(capabilities()), TABLES), create=create)
+        tables = schema(Catalog(capabilities()), TABLES)
+        store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id)
     except (OSError, StoreError) as error:
         raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error
-    return Ground(store, EmbeddedBlobs(config.store.path))
+    return Ground(store, EmbeddedBlobs(config.store.path, clock=clock))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
 from jmaplite.push.transports import push_capabilities
 from jmaplite.server.directories import directory
+from jmaplite.server.extension import Extension
 from jmaplite.server.ground import CannotServe, Ground, opened
 from jmaplite.server.settings import leniency, limits, mail_settings, submission_settings
 
@@ -41,15 +41,17 @@ class Parts:
         self.ground.close()
 
 
-def furnish(ground: Ground, config: Config, users: Directory | None = None) -> Parts:
+def furnish(
+    ground: Ground, config: Config, users: Directory | None = None, extension: Extension | None = None
+) -> Parts:
     """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
     mail, submission = mail_settings(config), submission_settings(config)
-    off = config.capabilities.off
-    catalog = Catalog((*capabilities(mail, submission, without=off), *push_capabilities())).without(off)
-    users = users or directory(config)
+    catalog = Catalog((*capabilities(mail, submission), *push_capabilities()))
+    extension = extension or Extension()
+    users = users or extension.users(directory(config))
     settings = {MAIL: mail, SUBMISSION: submission}
-    services = Services(ground.store, ground.blobs, limits(config), time.time, settings, leniency(config))
-    return Parts(ground, users, Engine(services, catalog, users))
+    services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
+    return Parts(ground, users, extension.make_engine(services, catalog, users))
 
 
 def compose(config: Config, *, create: bool = True) -> Parts:

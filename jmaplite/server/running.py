@@ -12,6 +12,7 @@ from jmaplite.directory import Principal
 from jmaplite.push import Hub, View
 from jmaplite.server.chores import Chores
 from jmaplite.server.edition import edition, lasting
+from jmaplite.server.extension import Extension, extension
 from jmaplite.server.ground import CannotServe, opened
 from jmaplite.server.parts import Parts
 from jmaplite.server.sockets import Sockets
@@ -38,9 +39,11 @@ class Server:
     ) -> None:
         self._announce = announce
         self._timeouts = timeouts
-        self._ground = opened(config)
+        self._extension = extension(config)
+        self._ground = opened(config, clock=self._extension.clock, account_id=self._extension.account_id)
+        self._extension.opened(self._ground)
         self._hub = Hub(self._ground.store, self._sees)
-        self._edition = edition(self._ground, self._hub, config, timeouts)
+        self._edition = edition(self._ground, self._hub, config, timeouts, self._extension)
         self._sockets = Sockets()
         self._listening: dict[str, Listening] = {}
         self._leaving: list[Listening] = []
@@ -60,6 +63,11 @@ class Server:
         return self._edition.parts
 
     @property
+    def extension(self) -> Extension:
+        """What a fixture has put in."""
+        return self._extension
+
+    @property
     def urls(self) -> dict[str, tuple[str, ...]]:
         """Where each listener accepts connections, by its id."""
         return {name: one.urls for name, one in self._listening.items()}
@@ -68,11 +76,13 @@ class Server:
         """Accept connections. Raises CannotServe; nothing is left open then."""
         self._hub.start()
         await self._edition.app.startup()
+        await asyncio.to_thread(self._extension.begin)
         try:
             self._listen(*await self._ready(self._edition.listeners))
         except CannotListen as error:
             await self.stop()
             raise CannotServe(str(error)) from None
+        self._extension.started(self)
         self._chores.start()
 
     async def reload(self, config: Config) -> None:
@@ -82,7 +92,9 @@ class Server:
         """
         async with self._one_at_a_time:
             before, config = self._edition, lasting(config, self._edition.config)
-            after = await asyncio.to_thread(edition, self._ground, self._hub, config, self._timeouts, before)
+            after = await asyncio.to_thread(
+                edition, self._ground, self._hub, config, self._timeouts, self._extension, before
+            )
             try:
                 found = await self._ready(after.listeners)
             except CannotListen as error:
@@ -106,6 +118,10 @@ class Server:
             await self._hub.close()
             await asyncio.to_thread(self._chores.stop)
             self.parts.close()
+
+    def tidy(self) -> None:
+        """Do now what is done from time to time: take out what has expired. Takes time."""
+        self._chores.tidy()
 
     def _sees(self, principal: Principal) -> View | None:
         """What a principal is told of changes of, by the configuration in use."""

@@ -7,8 +7,9 @@ import importlib
 import importlib.util
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from jmaplite.config import Config
 from jmaplite.server.logs import log_to_standard_error
@@ -27,11 +28,15 @@ def run(config: Config, file: str, announce: Callable[[str], object]) -> None:
 
     `file` is what the configuration was read from, and is read again when it changes. Raises CannotServe.
     """
+    run_to_end(config, serve(Server(config, announce=announce), file))
+
+
+def run_to_end(config: Config, work: Coroutine[Any, Any, None]) -> None:
+    """Run something in the loop that servers run in, logging as the configuration says."""
     log_to_standard_error(config)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = Server(config, announce=announce)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(server, file))
+        runner.run(work)
 
 
 async def serve(server: Server, file: str) -> None:

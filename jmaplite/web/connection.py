@@ -110,7 +110,7 @@ class Connection:
             self._config,
             self._context,
             tasks,
-            ConnectionState(self._state),
+            ConnectionState(self._state | {"abort": self.abort}),
             self._ends.secure,
             self._ends.client,
             self._ends.server,

@@ -86,7 +86,8 @@ def _pattern(origin: str) -> str:
 
 def _wildmat(patterns: str) -> Iterable[tuple[bool, re.Pattern[str]]]:
     """Each pattern of a wildmat, and whether it allows or forbids."""
-    for text in re.split(r"[,\s]+", patterns):
+    for one in patterns.split(","):
+        text = one.strip()
         forbids = text.startswith(("!", "@"))
         if text:
             yield not forbids, re.compile(_wild(text[1:] if forbids else text), re.DOTALL)

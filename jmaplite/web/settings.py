@@ -116,8 +116,7 @@ class HTTPSettings:
     """How JMAP is carried: header lines for every answer, compression, leniencies and patience.
 
     `cors` is None if no origins are given; `permissive` lets in all of them. With `hsts` browsers are told to use
-    nothing but TLS. `threads` is how many requests are worked on at the same time. With `access_log` each request has
-    a line in the log.
+    nothing but TLS. `threads` is how many requests are worked on at the same time.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -127,6 +126,5 @@ class HTTPSettings:
     compression: bool = True
     lenient_content_type: bool = False
     threads: int = 8
-    access_log: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     push: PushSettings = field(default_factory=PushSettings)

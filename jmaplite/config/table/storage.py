@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jmaplite.config.kinds import BOOLEAN, PATH, STRING, choice, many
+from jmaplite.config.kinds import BOOLEAN, PATH, STRING, at_least, choice, many
 from jmaplite.config.sections import option, section
 
 _SERVERS = ("postgresql", "mysql", "foundationdb", "rocksdb")
@@ -37,21 +37,6 @@ class Log:
     format: str = option(
         "format", choice("text", "json"), "Lines for people, or one JSON object a line.", default="text"
     )
-    access: bool = option(
-        "access",
-        BOOLEAN,
-        "A line for each request, at level info: from whom, what kind, status, octets, time. No bodies, no secrets.",
-        default=False,
-    )
-
-
-@section("log.levels")
-class LogLevels:
-    """The least severity of single parts of the server, as in `"jmaplite.web" = "debug"`."""
-
-    chosen: tuple[tuple[str, str], ...] = option(
-        "<id>", choice("debug", "info", "warning", "error"), "That of the part of this name.", default=(), shown="level"
-    )
 
 
 @section("dev")
@@ -66,6 +51,9 @@ class Dev:
     )
     seed: str = option(
         "seed", STRING, "Begin ids, states and made-up mail from this, so that they are the same each time.", default=""
+    )
+    threads: int = option(
+        "threads", at_least(0), "Threads of made-up mail that each user has at the beginning.", default=0
     )
     mail: tuple[Path, ...] = option(
         "mail",

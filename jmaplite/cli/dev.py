@@ -1,0 +1,77 @@
+"""`jmaplite dev`: a server as a test fixture, without a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jmaplite.config import ConfigError
+
+
+@click.command("dev")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option("--port", default=0, show_default="any that is free", type=click.IntRange(0, 65535), help="The port.")
+@click.option("--tls", is_flag=True, help="Speak https, with a certificate of a CA whose file is told.")
+@click.option("--memory", is_flag=True, help="Keep mail in memory only, as it is without --data.")
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep mail in a directory.")
+@click.option("--seed", default="", metavar="TEXT", help="Ids, states and made-up mail are the same for the same seed.")
+@click.option("--auto-provision", is_flag=True, help="Make every user at the first log-in, whatever the password.")
+@click.option(
+    "--mail",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="Bring mail in at the start, for each user: mbox, Maildir, .eml, or a directory of such.",
+)
+@click.option("--threads", default=0, type=click.IntRange(0, 10_000), help="Make up so many threads for each user.")
+@click.option("--exit-with-parent", is_flag=True, help="End when the process ends that started this one.")
+@click.option(
+    "--log-level",
+    default="warning",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least severity that is logged, to standard error.",
+)
+def dev(
+    host: str,
+    port: int,
+    tls: bool,
+    memory: bool,
+    data: Path | None,
+    seed: str,
+    auto_provision: bool,
+    mail: tuple[Path, ...],
+    threads: int,
+    exit_with_parent: bool,
+    log_level: str,
+) -> None:
+    """Serve as a test fixture until SIGTERM or SIGINT.
+
+    Prints one line of JSON when it is ready: where it is (url, session), users with passwords and bearer tokens, the
+    file of the CA, and where it is controlled from. There are alice@example.org and bob@example.org, who share the
+    account of team@example.org. Never for mail that matters: whoever reaches it controls it.
+    """
+    if memory and data is not None:
+        raise click.UsageError("it is either --memory or --data DIR")
+    from jmaplite.dev import launch
+    from jmaplite.server import CannotServe, run_to_end
+
+    options = launch.Options(
+        host=host,
+        port=port,
+        tls=tls,
+        data=data,
+        seed=seed,
+        auto_provision=auto_provision,
+        mail=mail,
+        threads=threads,
+        log_level=log_level,
+    )
+    try:
+        with launch.prepared(options) as (config, authority):
+            run_to_end(config, launch.serve(config, authority, click.echo, exit_with_parent=exit_with_parent))
+    except ConfigError as error:
+        raise click.ClickException("\n".join(error.lines())) from error
+    except (CannotServe, OSError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,103 @@
+"""Faults of HTTP, and requests other than of the API in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from typing import cast
+
+import orjson
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
+from quart import Response
+from quart.wrappers.response import DataBody
+
+from jmaplite.dev.engine import CUT, spoilt
+from jmaplite.dev.exchanges import Exchange as Logged
+from jmaplite.dev.faults import Effect, Event
+from jmaplite.dev.fixture import Fixture
+from jmaplite.web.body import JMAPRequest
+from jmaplite.web.exchange import Exchange
+from jmaplite.web.problems import Problem, respond
+
+FIXTURE = "jmaplite-fixture"
+"""Under which an application has its fixture, among its extensions."""
+
+PREFIX = "/dev/"
+"""Where paths begin that are the fixture's own: what controls faults has none."""
+
+_ARRIVES = 0.05
+"""Seconds in which what was sent before a cut has left."""
+
+_API, _SESSION, _EVENTS = "/jmap/", "/.well-known/jmap", "/jmap/eventsource/"
+
+
+class FixtureExchange(Exchange):
+    """One request and its answer, or what a rule makes of it. Requests of the API are the engine's to look at."""
+
+    _cut = False
+    _effect: Effect | None = None
+
+    async def _answer(self, request: JMAPRequest, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def spoiling(event: ASGISendEvent) -> None:
+            abort = self.scope["state"]["abort"]
+            if self._cut:
+                abort()
+                return
+            event, is_last = self._spoilt(event)
+            await send(event)
+            if is_last:
+                await asyncio.sleep(_ARRIVES)
+                abort()
+
+        await super()._answer(request, receive, spoiling)
+
+    async def _response(self, request: JMAPRequest) -> Response:
+        fixture: Fixture = self.app.extensions[FIXTURE]
+        if request.path.startswith(PREFIX):
+            return await super()._response(request)
+        if request.path == _API and request.method == "POST":
+            response = await super()._response(request)
+            self._cut = response.headers.pop(CUT, None) is not None
+            return response
+        return await self._logged(fixture, request)
+
+    async def _logged(self, fixture: Fixture, request: JMAPRequest) -> Response:
+        transport = "eventsource" if request.path == _EVENTS else "http"
+        user = (request.authorization.username if request.authorization else None) or ""
+        logged = Logged(fixture.exchanges.number(), transport, user, time.time(), b"", request.path)
+        began = time.perf_counter()
+        rule = fixture.faults.fire(Event(transport, user=user, path=request.path), of_calls=False)
+        if rule is not None:
+            logged.faults.append(rule.id)
+            await asyncio.sleep(rule.effect.delay)
+            self._cut, self._effect = rule.effect.cut, rule.effect
+        if rule is not None and rule.effect.status is not None:
+            retry = rule.effect.retry_after
+            lines = [("Retry-After", str(retry))] if retry is not None else []
+            response = respond(Problem(rule.effect.status, f"The rule {rule.id}.", lines))
+        else:
+            response = await super()._response(request)
+        logged.status = response.status_code
+        logged.milliseconds = (time.perf_counter() - began) * 1000
+        if request.path == _SESSION and response.status_code == 200:
+            await self._note_session(fixture, response)
+        fixture.exchanges.add(logged)
+        return response
+
+    async def _note_session(self, fixture: Fixture, response: Response) -> None:
+        """Remember which session a client has got."""
+        if isinstance(response.response, DataBody):
+            octets = await response.get_data(as_text=False)
+            zipped = response.headers.get("Content-Encoding") == "gzip"
+            session = orjson.loads(gzip.decompress(octets) if zipped else octets)
+            fixture.pedant.session_fetched(session["username"], session["state"])
+
+    def _spoilt(self, event: ASGISendEvent) -> tuple[ASGISendEvent, bool]:
+        """A piece of the answer as the rule has it, and whether the connection is to end after it."""
+        effect = self._effect
+        if effect is None or event["type"] != "http.response.body" or not event["body"]:
+            return event, False
+        octets, is_last = spoilt(event["body"], effect), effect.truncate is not None
+        more = event["more_body"] or is_last
+        return cast(ASGISendEvent, {**event, "body": octets, "more_body": more}), is_last
