@@ -243,6 +243,18 @@ def test_damaged_messages_are_read_as_the_standard_library_reads_them(sample: by
         assert same(compared(ours(octets)), compared(theirs(octets)))
 
 
+@settings(max_examples=500)
+@given(st.sampled_from(SAMPLES), st.integers(0, 1 << 64))
+def test_header_fields_of_damaged_messages_are_those_that_the_library_finds(sample: bytes, seed: int) -> None:
+    octets = repaired(damaged(sample, random.Random(seed)))
+    start, end = headers(octets)[0]
+    found = [(name, value.strip(b" \t\r\n")) for name, value in mime.header_fields(octets, start, end)]
+    assert found == [
+        (name, str(value).encode("ascii", "surrogateescape").strip(b" \t\r\n"))
+        for name, value in email.message_from_bytes(octets).raw_items()
+    ]
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_whole_messages_are_read_alike_without_any_repair(sample: bytes) -> None:
     assert same(compared(ours(sample)), compared(theirs(sample)))
