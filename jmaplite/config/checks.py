@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -10,7 +11,7 @@ from pathlib import Path
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Place
 from jmaplite.config.settings import Names, Setting, Settings, dotted
-from jmaplite.config.table import Store
+from jmaplite.config.table import Store, capabilities
 
 _LISTENER = "server.listener.<id>"
 _CERTIFICATE = "certificate.<id>"
@@ -157,9 +158,15 @@ def _addresses_are_bound_once(settings: Settings) -> None:
 
 def _origins_are_let_in_by_one_rule(settings: Settings) -> None:
     """An allow-list of origins stands beside nothing else that lets pages in."""
-    origins = settings.get("jmap.http.cors.allowed-origins")
-    if origins is None or not origins.value:
+    lists = [settings.get(f"jmap.http.cors.{name}") for name in ("allowed-origins", "wildmat")]
+    found = sorted((one for one in lists if one and one.value), key=lambda one: settings.order(one.place))
+    if not found:
         return
+    origins, *others = found
+    for other in others:
+        _wrong(
+            settings, other, f"lets pages in as {origins.key} on {origins.place.seen_from(other.place)} does already"
+        )
     headers, permissive = settings.get("jmap.http.headers"), settings.get("server.http.permissive-cors")
     for element, (name, _) in enumerate(headers.value if headers else ()):
         if headers is not None and name.lower().startswith("access-control-"):
@@ -280,6 +287,27 @@ def _queries_take_one_value(settings: Settings) -> None:
                 _wrong(settings, setting, "needs a ? where the value goes that is looked for")
 
 
+def _capabilities_are_known(settings: Settings) -> None:
+    first: dict[str, Setting] = {}
+    known = [name.rpartition(":")[2] for name in capabilities.KNOWN]
+    for (name,), setting in settings.all("jmap.capabilities.<id>").items():
+        urn = capabilities.urn(str(name))
+        if urn is None:
+            near = difflib.get_close_matches(str(name)[:80].rpartition(":")[2], known, 1)
+            meant = f"did you mean {quoted(near[0])}?" if near else f"there is {', '.join(map(quoted, known))}"
+            _wrong(settings, setting, f"there is no capability {quoted(str(name))} ({meant})")
+        elif urn == capabilities.CORE and not setting.value:
+            _wrong(settings, setting, "cannot be switched off (RFC 8620 §2)")
+        elif urn in first:
+            earlier = first[urn]
+            message = f"is the same as {earlier.key}, which is set on {earlier.place.seen_from(setting.place)}"
+            _wrong(settings, setting, message)
+        first.setdefault(urn or "", setting)
+    for urn, needed in capabilities.NEEDS.items():
+        if urn in first and first[urn].value and needed in first and not first[needed].value:
+            _wrong(settings, first[urn], f"needs {needed}, which {first[needed].key} switches off")
+
+
 _ROLES = ("inbox", "drafts", "sent", "archive", "junk", "trash", "all", "flagged", "important", "subscribed")
 
 
@@ -306,5 +334,6 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _directories_have_what_their_type_needs,
     _directories_have_nothing_of_another_type,
     _queries_take_one_value,
+    _capabilities_are_known,
     _folders_have_roles,
 )

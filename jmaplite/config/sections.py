@@ -85,11 +85,31 @@ def section(name: str) -> Callable[[type[T]], type[T]]:
     """
 
     def make(declared: type[T]) -> type[T]:
-        made: type[T] = dataclass(frozen=True, kw_only=True)(declared)
+        # Written once for all: at every start, dataclass would take longer to write them for each than all else takes.
+        for special, method in (("__eq__", _equal), ("__hash__", _hash), ("__repr__", _shown)):
+            setattr(declared, special, method)
+        made: type[T] = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(declared)
         setattr(made, _ABOUT, _About(name, _options(name, made), _held(made, "rows"), _held(made, "part")))
         return made
 
     return make
+
+
+def _values(of: Any) -> tuple[Any, ...]:
+    return tuple(getattr(of, name) for name in of.__dataclass_fields__)
+
+
+def _equal(self: Any, other: object) -> bool:
+    return type(self) is type(other) and _values(self) == _values(other)
+
+
+def _hash(self: Any) -> int:
+    return hash(_values(self))
+
+
+def _shown(self: Any) -> str:
+    shown = (f"{made.name}={getattr(self, made.name)!r}" for made in fields(self) if made.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 def section_name(declared: type[Any]) -> str:

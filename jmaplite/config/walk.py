@@ -14,8 +14,6 @@ from jmaplite.config.lines import Path
 from jmaplite.config.sections import Option, options, part_fields, row_fields, section_name
 from jmaplite.config.settings import Names, Settings, dotted
 from jmaplite.config.table import REFUSED, REPEATED, SINGLE
-from jmaplite.config.table.imapd import OPTIONS as IMAPD
-from jmaplite.config.table.imapd_refused import PREFIXES
 
 
 @dataclass(slots=True)
@@ -60,9 +58,16 @@ def _tree() -> _Node:
                 _node(root, one).option = option
             if option.everywhere:
                 _node(root, option.everywhere).option = replace(option, name=option.everywhere)
-    for cyrus in IMAPD:
-        _node(root, f"imapd.{cyrus.name}").cyrus = cyrus
+    _node(root, "imapd")
     return root
+
+
+@cache
+def _imapd() -> _Node:
+    """The names of Cyrus; imported only for those who use them."""
+    from jmaplite.config.table.imapd import OPTIONS
+
+    return _Node({cyrus.name: _Node(cyrus=cyrus) for cyrus in OPTIONS})
 
 
 @cache
@@ -94,7 +99,7 @@ def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, setting
         settings.enter(node.section, names, path)
     for key, value in table.items():
         inner = (*path, key)
-        child = node.children.get(key)
+        child = node.children.get(key) if inner != ("imapd",) else _imapd()
         if child is not None:
             _value(child, value, inner, names, settings)
         elif node.any is not None and not (node.any.refused and not isinstance(value, dict)):
@@ -156,6 +161,8 @@ def _cyrus(cyrus: Cyrus, value: object, path: Path, settings: Settings) -> None:
 
 
 def _unknown_to_cyrus(node: _Node, key: str) -> str:
+    from jmaplite.config.table.imapd_refused import PREFIXES
+
     reason = next((reason for prefix, reason in PREFIXES.items() if key.startswith(prefix)), None)
     near = _suggestion(node, key)
     return because(reason) if reason and not near else f"unknown key{near}"

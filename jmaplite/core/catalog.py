@@ -42,9 +42,14 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The capabilities of a server, in order. Raises ValueError if a URN, a method or a type occurs twice."""
+    """The capabilities of a server, in order. Raises ValueError if a URN, a method or a type occurs twice.
+
+    `absent` are those that are switched off: they are as if never written, but new accounts get what they begin with,
+    so that they can be switched on again.
+    """
 
     capabilities: tuple[Capability, ...]
+    absent: tuple[Capability, ...] = field(default=(), compare=False)
     _capability: dict[str, Capability] = field(init=False, repr=False, compare=False)
     _method: dict[str, Method] = field(init=False, repr=False, compare=False)
 
@@ -75,11 +80,13 @@ class Catalog:
         """The same without some capabilities, as if never written. Raises ValueError for the core."""
         if CORE.urn in urns:
             raise ValueError(f"{CORE.urn} cannot be switched off (RFC 8620 §2)")
-        return Catalog(tuple(capability for capability in self.capabilities if capability.urn not in urns))
+        kept = tuple(capability for capability in self.capabilities if capability.urn not in urns)
+        gone = tuple(capability for capability in self.capabilities if capability.urn in urns)
+        return Catalog(kept, (*self.absent, *gone))
 
     def fill(self, tx: Writer, owner: str) -> None:
         """Write what every capability puts into a new account."""
-        for capability in self.capabilities:
+        for capability in (*self.capabilities, *self.absent):
             if capability.fill is not None:
                 capability.fill(tx, owner)
 

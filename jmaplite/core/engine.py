@@ -176,10 +176,13 @@ class Engine:
         """The accounts that a principal sees now, by id. Raises StoreUnavailable, DirectoryUnavailable."""
         return self._sessions.accounts(principal)
 
-    def process(self, principal: Principal, base_url: str, body: bytes) -> bytes:
+    def process(
+        self, principal: Principal, base_url: str, body: bytes, *, called: list[tuple[str, str]] | None = None
+    ) -> bytes:
         """The Response document to the Request document in `body` (RFC 8620 §3.3, §3.4).
 
-        Raises RequestError: limit, notJSON, notRequest, unknownCapability, serverUnavailable.
+        To `called` each method call is added: the name of the method, or "unknown", and the type of the error that
+        it ended with, or "". Raises RequestError: limit, notJSON, notRequest, unknownCapability, serverUnavailable.
         """
         request = self._read(body)
         session = self._sessions.get(principal, base_url)
@@ -193,10 +196,15 @@ class Engine:
         )
         answer = Answer(request.calls, self._resolved_octets, self._answer_octets)
         for name, arguments, call_id in request.calls:
+            failure = ""
             try:
                 self._call(context, answer, name, arguments, call_id)
-            except Exception as error:
-                answer.add("error", self._error(error, name).to_json(), call_id)
+            except Exception as raised:
+                error = self._error(raised, name)
+                failure = error.type
+                answer.add("error", error.to_json(), call_id)
+            if called is not None:
+                called.append((name if self.catalog.method(name) else "unknown", failure))
         return answer.document(None if request.created_ids is None else context.created_ids, session.state)
 
     def perform(self, context: Context, method: Method, arguments: dict[str, Any]) -> Response:

@@ -107,10 +107,11 @@ def _seconds(value: str) -> int | float | None:
 def _is_leap_second(seconds: int) -> bool:
     """Whether the second before is the last of 30 June or 31 December UTC, when all leap seconds so far came.
 
-    Which years have one cannot be known ahead, so every year may (RFC 3339 §5.7).
+    Which years have one cannot be known ahead, so every year may (RFC 3339 §5.7) but the last that can be written: the
+    second after it has no name.
     """
     try:
-        before = utc_date(seconds - 1)
+        before, _ = utc_date(seconds - 1), utc_date(seconds)
     except ValueError:
         return False
     return before[11:] == "23:59:59Z" and (int(before[5:7]), int(before[8:10])) in _LEAP_SECONDS

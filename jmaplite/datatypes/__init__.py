@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from jmaplite.core.catalog import CORE, Capability, Catalog
@@ -15,16 +16,19 @@ from jmaplite.store import Schema, Table
 
 
 def capabilities(
-    mail_settings: MailSettings | None = None, submission_settings: SubmissionSettings | None = None
+    mail_settings: MailSettings | None = None,
+    submission_settings: SubmissionSettings | None = None,
+    *,
+    without: Collection[str] = (),
 ) -> tuple[Capability, ...]:
-    """Every capability that there is, the core first."""
+    """Every capability that there is, the core first. None of them knows the types of those in `without`."""
     core = replace(CORE, methods=(*CORE.methods, COPY))
     slices = (
         mail(mail_settings or MailSettings()),
         submission(submission_settings or SubmissionSettings()),
         vacation(),
     )
-    types = [data_type for capability in slices for data_type in capability.types]
+    types = [data_type for one in slices if one.urn not in without for data_type in one.types]
     return (core, *slices, blob(types), quota(types))
 
 

@@ -56,14 +56,22 @@ class FixtureEngine(Engine):
         self._sleep = sleep
         self._local = threading.local()
 
-    def process(self, principal: Principal, base_url: str, body: bytes, transport: str = "http") -> bytes:
+    def process(
+        self,
+        principal: Principal,
+        base_url: str,
+        body: bytes,
+        transport: str = "http",
+        *,
+        called: list[tuple[str, str]] | None = None,
+    ) -> bytes:
         """The Response document, after what rules have to say. Raises RequestError, and Broken for whole requests."""
         exchange = Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, f"{base_url}/jmap/")
         self._local.exchange = exchange
         began = time.perf_counter()
         try:
             rule = self._fired(principal, body, exchange)
-            exchange.response = super().process(principal, base_url, body)
+            exchange.response = super().process(principal, base_url, body, called=called)
             if rule is not None:
                 exchange.response = spoilt(exchange.response, rule.effect)
         except RequestError as error:

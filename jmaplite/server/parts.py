@@ -46,7 +46,8 @@ def furnish(
 ) -> Parts:
     """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
     mail, submission = mail_settings(config), submission_settings(config)
-    catalog = Catalog((*capabilities(mail, submission), *push_capabilities()))
+    off = config.capabilities.off
+    catalog = Catalog((*capabilities(mail, submission, without=off), *push_capabilities())).without(off)
     extension = extension or Extension()
     users = users or extension.users(directory(config))
     settings = {MAIL: mail, SUBMISSION: submission}

@@ -57,6 +57,7 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
         cors=_cors(config.cors),
         permissive=config.server_http.permissive_cors,
         hsts=config.server_http.hsts,
+        access_log=config.log.access,
         compression=config.http.compression,
         lenient_content_type=config.compat.lenient_content_type,
         timeouts=timeouts or Timeouts(keep_alive=config.http.keep_alive),
@@ -71,9 +72,9 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
 
 
 def _cors(cors: table.Cors) -> Cors | None:
-    if not cors.allowed_origins:
+    if not cors.allowed_origins and not cors.wildmat:
         return None
-    return Cors(cors.allowed_origins, "", cors.allow_credentials, cors.max_age)
+    return Cors(cors.allowed_origins, cors.wildmat, cors.allow_credentials, cors.max_age)
 
 
 def listeners(config: Config) -> tuple[Listener, ...]:

@@ -6,8 +6,10 @@ from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, PushSetting
 from jmaplite.web.sockets import ListeningSocket, opened, shown
 from jmaplite.web.status import Status
 from jmaplite.web.tls import Certificates
+from jmaplite.web.tracing import REQUEST_ID
 
 __all__ = [
+    "REQUEST_ID",
     "TLS",
     "App",
     "CannotListen",

@@ -14,6 +14,7 @@ from jmaplite.web.address import base_url
 from jmaplite.web.auth import LOGGED, Authentication
 from jmaplite.web.body import BodyTooLarge, JMAPRequest, current, refuse_encoded
 from jmaplite.web.compression import JSONAnswers, compressed
+from jmaplite.web.problems import LANGUAGE
 from jmaplite.web.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -48,10 +49,14 @@ class API:
             slot.enter_context(self._engine.request_slot(principal.name))
             body = await self._body(request)
             gzip = self._answers.accepts_gzip(request)
-            document = await self._threads.run(self._answer, principal, base, body, gzip)
+            called: list[tuple[str, str]] = []
+            request.called = called
+            document = await self._threads.run(self._answer, principal, base, body, gzip, called)
             # An answer that nobody takes is a request under way still: it takes as much memory.
             request.held.enter_context(slot.pop_all())
-        return self._answers.response(document, 200, "no-store")
+        response = self._answers.response(document, 200, "no-store")
+        response.headers["Content-Language"] = LANGUAGE
+        return response
 
     def _check_type(self, content_type: str) -> None:
         """Raise RequestError notJSON for a request of another type than application/json (RFC 8620 §3.1)."""
@@ -73,6 +78,6 @@ class API:
         except BodyTooLarge:
             raise RequestError("limit", f"The request is larger than {limit} octets.", limit="maxSizeRequest") from None
 
-    def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool) -> bytes:
+    def _answer(self, principal: Principal, base: str, body: bytes, gzip: bool, called: list[tuple[str, str]]) -> bytes:
         """The Response document, ready for the wire. Runs in a thread."""
-        return compressed(self._engine.process(principal, base, body), gzip=gzip)
+        return compressed(self._engine.process(principal, base, body, called=called), gzip=gzip)

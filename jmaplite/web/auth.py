@@ -10,6 +10,7 @@ from quart import Request
 
 from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.web.address import peer
+from jmaplite.web.body import JMAPRequest
 from jmaplite.web.problems import Problem
 from jmaplite.web.threads import Threads
 
@@ -53,7 +54,10 @@ class Authentication:
 
     async def of(self, authorization: str, request: Request) -> Principal:
         """Whom an Authorization header belongs to, wherever it came from with a request. Raises Problem as above."""
-        return self._verifier.cached(authorization) or await self._verified(request, authorization)
+        principal = self._verifier.cached(authorization) or await self._verified(request, authorization)
+        if isinstance(request, JMAPRequest):
+            request.user = principal.name
+        return principal
 
     async def close(self) -> None:
         """Let go of the threads."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -122,11 +122,18 @@ class Body:
 
 
 class JMAPRequest(Request):
-    """A request whose body is pulled. `held` is kept until its answer was taken, or its connection has gone."""
+    """A request whose body is pulled. `held` is kept until its answer was taken, or its connection has gone.
+
+    For the log there are its `id`, the name of the `user` once it is known, and the method calls in it: their names,
+    and the types of their errors ("" where there is none).
+    """
 
     body_class = Body  # type: ignore[assignment]
     body: Body  # type: ignore[assignment]
     held: ExitStack
+    id: str
+    user: str | None = None
+    called: Sequence[tuple[str, str]] = ()
 
 
 def refuse_encoded(request: Request) -> None:

@@ -86,8 +86,7 @@ def _pattern(origin: str) -> str:
 
 def _wildmat(patterns: str) -> Iterable[tuple[bool, re.Pattern[str]]]:
     """Each pattern of a wildmat, and whether it allows or forbids."""
-    for one in patterns.split(","):
-        text = one.strip()
+    for text in re.split(r"[,\s]+", patterns):
         forbids = text.startswith(("!", "@"))
         if text:
             yield not forbids, re.compile(_wild(text[1:] if forbids else text), re.DOTALL)

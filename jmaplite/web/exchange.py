@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Iterable
 from contextlib import ExitStack
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
@@ -19,6 +20,7 @@ from quart.asgi import ASGIHTTPConnection
 from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Headers
 
+from jmaplite.web import tracing
 from jmaplite.web.body import Body, JMAPRequest
 from jmaplite.web.headers import Lines
 from jmaplite.web.problems import Problem, respond
@@ -45,8 +47,15 @@ class Exchange(ASGIHTTPConnection):
         request = self._create_request_from_scope(send)
         request.body.receive = receive
         request.body.patience = self.app.settings.timeouts.body
-        with ExitStack() as request.held:
-            await self._answer(request, receive, send)
+        self._status = self._octets = 0
+        begun = perf_counter()
+        tracing.begin(request)
+        try:
+            with ExitStack() as request.held:
+                await self._answer(request, receive, send)
+        finally:
+            if self.app.settings.access_log:
+                tracing.log(request, self._status, self._octets, begun)
 
     async def _answer(self, request: JMAPRequest, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer a request, until the whole answer was taken or the client has gone."""
@@ -57,6 +66,8 @@ class Exchange(ASGIHTTPConnection):
             if body.abandoned:
                 return
         lines = [(name.lower().encode(), value.encode()) for name, value in response.headers]
+        lines.append((tracing.HEADER, request.id.encode()))
+        self._status = response.status_code
         if (body.refused or not body.complete) and request.http_version < "2":
             lines.append((b"connection", b"close"))
         start = _start(response.status_code, lines)
@@ -64,6 +75,7 @@ class Exchange(ASGIHTTPConnection):
             await self._stream(receive, send, start, response)
             return
         octets = await response.get_data(as_text=False)
+        self._octets = len(octets)
         await send(start)
         last = max(len(octets) - 1, 0) // PIECE_OCTETS * PIECE_OCTETS
         for begin in range(0, last, PIECE_OCTETS):
@@ -134,6 +146,7 @@ class Exchange(ASGIHTTPConnection):
             await send(start)
             if self.scope["method"] != "HEAD":
                 async for octets in pieces:
+                    self._octets += len(octets)
                     await send(_octets(octets, more=True))
         await send(_octets(b"", more=False))
 

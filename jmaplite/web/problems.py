@@ -13,6 +13,9 @@ from jmaplite.core.errors import RequestError
 
 CONTENT_TYPE = "application/problem+json"
 
+LANGUAGE = "en"
+"""The language of all strings that a user may come to see: there is no other to choose (RFC 8620 §3.8)."""
+
 RETRY_AFTER = "2"
 """Seconds after which a client may try again what was too much, or not possible, at the moment."""
 
@@ -48,6 +51,7 @@ def respond(error: Problem | RequestError) -> Response:
     """The response to a request that is rejected."""
     response = Response(orjson.dumps(error.to_json()), error.status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = LANGUAGE
     if error.status in (429, 503):
         response.headers["Retry-After"] = RETRY_AFTER
     for name, value in error.headers:

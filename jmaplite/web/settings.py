@@ -116,7 +116,8 @@ class HTTPSettings:
     """How JMAP is carried: header lines for every answer, compression, leniencies and patience.
 
     `cors` is None if no origins are given; `permissive` lets in all of them. With `hsts` browsers are told to use
-    nothing but TLS. `threads` is how many requests are worked on at the same time.
+    nothing but TLS. `threads` is how many requests are worked on at the same time. With `access_log` each request has
+    a line in the log.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -126,5 +127,6 @@ class HTTPSettings:
     compression: bool = True
     lenient_content_type: bool = False
     threads: int = 8
+    access_log: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     push: PushSettings = field(default_factory=PushSettings)

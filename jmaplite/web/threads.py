@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -18,8 +19,12 @@ class Threads:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` answers or raises. Work that was begun is ended, whether or not anybody still waits."""
-        return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+        """What `work` answers or raises; in the log it belongs to the same request.
+
+        Work that was begun is ended, whether or not anybody still waits.
+        """
+        run: Callable[..., T] = copy_context().run
+        return await asyncio.wrap_future(self._pool.submit(run, work, *args, **kwargs))
 
     async def close(self) -> None:
         """Wait for what was begun; no more is taken."""

@@ -291,7 +291,7 @@ def test_a_capability_switched_off_is_as_if_it_had_never_been_written() -> None:
     assert without.method("Mailbox/get") is None
     assert without.capability(MAIL.urn) is None
     without.fill(cast(Writer, FakeWriter()), "john")
-    assert filled == []
+    assert filled == ["john"], "so that it can be switched on again"
 
 
 def test_the_core_cannot_be_switched_off() -> None:

@@ -223,3 +223,17 @@ def test_a_message_of_another_thread_does_not_disturb(alice: Client) -> None:
     made = alice.import_(message(message_id="b@x"))["id"]
     answer = changes(alice, before, collapseThreads=True)
     assert (answer["removed"], answer["added"]) == ([], added((made, 0)))
+
+
+def test_a_mailbox_that_a_filter_names_and_that_has_gone_lets_its_emails_in(alice: Client) -> None:
+    boxes = alice.call("Mailbox/set", create={"a": {"name": "A"}, "b": {"name": "B"}})["created"]
+    one, other = boxes["a"]["id"], boxes["b"]["id"]
+    email = alice.import_(message(), mailboxes=[one])["id"]
+    wanted = {"inMailboxOtherThan": [one]}
+    before = alice.call("Email/query", filter=wanted)
+    assert before["ids"] == []
+    alice.call("Email/set", update={email: {"mailboxIds": {one: True, other: True}}})
+    alice.call("Mailbox/set", destroy=[one], onDestroyRemoveEmails=True)
+    answer = alice.call("Email/queryChanges", filter=wanted, sinceQueryState=before["queryState"])
+    assert answer["added"] == [{"id": email, "index": 0}]
+    assert alice.call("Email/query", filter=wanted)["ids"] == [email]

@@ -51,7 +51,9 @@ class FakeEngine:
     def session(self, principal: Principal, base_url: str) -> FakeSession:
         return FakeSession({"apiUrl": base_url + "/jmap/"} | self.document)
 
-    def process(self, principal: Principal, base_url: str, body: bytes) -> bytes:
+    def process(
+        self, principal: Principal, base_url: str, body: bytes, *, called: list[tuple[str, str]] | None = None
+    ) -> bytes:
         return self._answer(body)
 
 

@@ -262,3 +262,11 @@ def test_every_error_is_a_problem_document(site: Site, method: str, path: str, s
     assert answer.status == status
     assert problem(answer)["type"] == "about:blank"
     assert (answer.header("allow") is not None) == (status == 405)
+
+
+def test_the_language_of_strings_is_told(site: Site) -> None:
+    """RFC 8620 §3.8: there is but one, whatever is asked for."""
+    answer = site.call(["Core/nothing", {}, "c"], Accept_Language="fr-CH, fr;q=0.9, de;q=0.8, en;q=0.7, *;q=0.5")
+    assert answer.json["methodResponses"][0][0] == "error"
+    assert answer.header("content-language") == "en"
+    assert site.call(Content_Type="text/plain").header("content-language") == "en"

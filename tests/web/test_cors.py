@@ -145,6 +145,19 @@ permissive-cors = true"""
     assert re.search(r"permissive-cors: lets every page in, and .*allowed-origins on line \d+ only some", second)
 
 
+def test_two_lists_are_a_mistake_that_names_both_lines(tmp_path: Path) -> None:
+    more = f'[imapd]\nhttpallowcors = "*"\n[jmap.http.cors]\nallowed-origins = "{PAGE}"'
+    with pytest.raises(ConfigError) as caught:
+        parse(CONFIG.format(listener="", more=more), tmp_path / "config.toml")
+    assert re.search(r"allowed-origins: lets pages in as imapd.httpallowcors on line \d+ does", str(caught.value))
+
+
+def test_cyruss_list_of_origins_is_taken_as_it_is(tmp_path: Path) -> None:
+    with serving(tmp_path, '[imapd]\nhttpallowcors = "https://*.example.org, !https://bad.example.org"') as site:
+        assert site.ask("GET", "/", Origin=PAGE).header("access-control-allow-origin") == PAGE
+        assert site.ask("GET", "/", Origin="https://bad.example.org").header("access-control-allow-origin") is None
+
+
 def test_the_configuration_says_it_all(tmp_path: Path) -> None:
     more = f'[jmap.http.cors]\nallowed-origins = "{PAGE}"\n[server.http]\nhsts = true'
     settings = http_settings(parse(CONFIG.format(listener="", more=more), tmp_path / "config.toml"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jmaplite.config.mistakes import Mistake
+from jmaplite.config.table.capabilities import Capabilities
 from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
 from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, User
 from jmaplite.config.table.jmap import (
-    Capabilities,
     Compat,
     Conversations,
     Cors,
@@ -26,7 +26,7 @@ from jmaplite.config.table.jmap import (
 from jmaplite.config.table.listeners import Certificate, Include, Listener, Network, Server, ServerHttp, ServerName
 from jmaplite.config.table.push import EventSource, Push, WebSocket
 from jmaplite.config.table.refused import REFUSED
-from jmaplite.config.table.storage import Dev, Log, Store
+from jmaplite.config.table.storage import Dev, Log, LogLevels, Store
 
 __all__ = [
     "REFUSED",
@@ -51,6 +51,7 @@ __all__ = [
     "Limits",
     "Listener",
     "Log",
+    "LogLevels",
     "Mailbox",
     "Network",
     "Principal",
@@ -113,6 +114,7 @@ class Config:
     recipients: Recipients = field(default_factory=Recipients)
     sieve: Sieve = field(default_factory=Sieve)
     log: Log = field(default_factory=Log)
+    log_levels: LogLevels = field(default_factory=LogLevels)
     dev: Dev = field(default_factory=Dev)
 
     @property
@@ -152,6 +154,7 @@ SINGLE: dict[str, type] = {
     "recipients": Recipients,
     "sieve": Sieve,
     "log": Log,
+    "log_levels": LogLevels,
     "dev": Dev,
 }
 """Sections that stand once, by their field in Config."""

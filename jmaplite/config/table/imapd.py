@@ -189,7 +189,7 @@ OPTIONS: tuple[Cyrus, ...] = (
         reason="a message in several mailboxes is one Email, and counts once",
     ),
     _becomes("httpmodules", _MODULES, "", "checked: has to contain `jmap`", lambda _: ()),
-    _is("httpallowcors", WORDS, "", "jmap.http.cors.allowed-origins"),
+    _is("httpallowcors", TEXT, "", "jmap.http.cors.wildmat"),
     _is("httpallowcompress", SWITCH, "yes", "jmap.http.compression"),
     _only("httpallowtrace", SWITCH, "no", False, reason="TRACE is never answered"),
     _only("httpcontentmd5", SWITCH, "no", False, reason="Content-MD5 is obsolete (RFC 7231)"),

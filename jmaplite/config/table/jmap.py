@@ -9,6 +9,7 @@ from jmaplite.config.kinds import (
     RATE,
     SECONDS,
     SIZE,
+    STRING,
     UNLIMITED,
     Rate,
     at_least,
@@ -57,6 +58,13 @@ class Cors:
         "Origins whose pages may ask; `*` stands for any, or for labels of a host. The answer names the one that asks.",
         default=(),
         aliases=("/server.http.allowed-origins", "/http.cors.allowed-origins"),
+    )
+    wildmat: str = option(
+        "wildmat",
+        STRING,
+        "The same in Cyrus's form: patterns with commas between them, of which the last that fits decides; one with "
+        "`!` in front keeps out.",
+        default="",
     )
     allow_credentials: bool = option(
         "allow-credentials",
@@ -199,18 +207,6 @@ class Folder:
     )
     create: bool = option("create", BOOLEAN, "Make it in a new account.", default=True)
     subscribe: bool = option("subscribe", BOOLEAN, "Whether its isSubscribed begins as true.", default=True)
-
-
-@section("jmap.capabilities")
-class Capabilities:
-    """Capabilities, by URN or by the end of it (`vacationresponse = false`).
-
-    What is off is as if it had never been written: it is not announced, and its methods and properties do not exist.
-    """
-
-    chosen: tuple[tuple[str, bool], ...] = option(
-        "<id>", BOOLEAN, "Whether the capability of that name is there.", default=(), shown="true"
-    )
 
 
 @section("jmap.session.cache")

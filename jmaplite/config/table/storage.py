@@ -37,6 +37,21 @@ class Log:
     format: str = option(
         "format", choice("text", "json"), "Lines for people, or one JSON object a line.", default="text"
     )
+    access: bool = option(
+        "access",
+        BOOLEAN,
+        "A line for each request, at level info: from whom, what kind, status, octets, time. No bodies, no secrets.",
+        default=False,
+    )
+
+
+@section("log.levels")
+class LogLevels:
+    """The least severity of single parts of the server, as in `"jmaplite.web" = "debug"`."""
+
+    chosen: tuple[tuple[str, str], ...] = option(
+        "<id>", choice("debug", "info", "warning", "error"), "That of the part of this name.", default=(), shown="level"
+    )
 
 
 @section("dev")

@@ -3,6 +3,11 @@
 The log is the records themselves. Since a state, a record made later counts at the value at which it was made, one that
 was there before at the value at which it last changed, and a tombstone at the value of its end; the answer is the first
 `maxChanges` of these in order. A client that pages through is thus told of each record's making before its change.
+
+The RFC leaves the order to the server, and thinks of the newest first. Oldest first, an intermediate state is one that
+the account has been in: a number as any other, good for /queryChanges and after a restart, however much is written
+meanwhile. Newest first, it would name two ends of a gap, and what fell into both would have to be coalesced. A client
+that wants the newest on its screen first has /queryChanges, which is exact and has no pages.
 """
 
 from __future__ import annotations

@@ -173,7 +173,8 @@ def in_mailbox_other_than(ctx: Context, tx: Reader, value: list[str]) -> Scan:
     rows = tx.rows("SELECT id FROM mailbox WHERE account=? ORDER BY id", tx.account)
     numbers = [number for (number,) in rows if number in listed]
     if not numbers:
-        return Scan("1=1", on_key=True)
+        # Those that are not there any more may have been when a client asked before.
+        return Scan("1=1", on_key=True, mutable=_MAILBOXES)
     marks = ",".join("?" * len(numbers))
     return Scan(
         "{a}.boxes > (SELECT count(*) FROM email_mailbox m WHERE m.account={a}.account"
