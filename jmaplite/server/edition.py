@@ -13,7 +13,7 @@ from jmaplite.server.extension import Extension
 from jmaplite.server.ground import Ground
 from jmaplite.server.parts import Parts, furnish
 from jmaplite.server.settings import http_settings, listeners
-from jmaplite.web import App, Listener, Timeouts, create_app
+from jmaplite.web import App, Listener, Status, Timeouts, create_admin, create_app
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +26,37 @@ class Edition:
     parts: Parts
     credentials: Credentials
     app: App
+    admin: App
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """The listeners that are asked for."""
         return listeners(self.config)
 
+    def app_of(self, listener: Listener) -> App:
+        """What serves a listener."""
+        return self.admin if listener.protocol == "admin" else self.app
+
+    async def startup(self) -> None:
+        """Make ready to serve."""
+        for app in (self.app, self.admin):
+            await app.startup()
+
+    async def shutdown(self) -> None:
+        """Let go of everything; nothing is under way."""
+        for app in (self.app, self.admin):
+            await app.shutdown()
+
+    async def retire(self) -> None:
+        """The same when what is under way has ended; nothing more may come."""
+        for app in (self.app, self.admin):
+            await app.retire()
+
 
 def edition(
     ground: Ground,
     hub: Hub,
+    status: Status,
     config: Config,
     timeouts: Timeouts | None,
     extension: Extension,
@@ -45,9 +66,10 @@ def edition(
     same = before is not None and before.config.directory == config.directory
     parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
     credentials = before.credentials if before and same else Credentials(parts.directory)
-    app = create_app(parts.engine, credentials, decode, http_settings(config, timeouts), hub)
+    settings = http_settings(config, timeouts)
+    app = create_app(parts.engine, credentials, decode, settings, hub, status.metrics)
     extension.install(app)
-    return Edition(config, parts, credentials, app)
+    return Edition(config, parts, credentials, app, create_admin(settings, status))
 
 
 def lasting(config: Config, before: Config) -> Config:

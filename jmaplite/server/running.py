@@ -8,15 +8,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from jmaplite.config import Config
-from jmaplite.directory import Principal
+from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.push import Hub, View
 from jmaplite.server.chores import Chores
 from jmaplite.server.edition import edition, lasting
 from jmaplite.server.extension import Extension, extension
 from jmaplite.server.ground import CannotServe, opened
+from jmaplite.server.measures import Measures
 from jmaplite.server.parts import Parts
 from jmaplite.server.sockets import Sockets
-from jmaplite.web import CannotListen, Certificates, Listener, Listening, Status, Timeouts, certified
+from jmaplite.web import CannotListen, Certificates, Family, Listener, Listening, Status, Timeouts, certified
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +44,16 @@ class Server:
         self._ground = opened(config, clock=self._extension.clock, account_id=self._extension.account_id)
         self._extension.opened(self._ground)
         self._hub = Hub(self._ground.store, self._sees)
-        self._edition = edition(self._ground, self._hub, config, timeouts, self._extension)
+        self.status = Status(self._ground.failure, self._directory_failure)
+        self._edition = edition(self._ground, self._hub, self.status, config, timeouts, self._extension)
         self._sockets = Sockets()
         self._listening: dict[str, Listening] = {}
         self._leaving: list[Listening] = []
         self._farewells: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Lock()
         self._chores = Chores(self.parts, config.server.hostname)
-        self.status = Status(self._ground.failure)
+        self._measures = Measures(self._ground.store, self._ground.store.path)
+        self.status.metrics.sources += (self._measures.families, self._connections)
 
     @property
     def config(self) -> Config:
@@ -75,7 +78,8 @@ class Server:
     async def start(self) -> None:
         """Accept connections. Raises CannotServe; nothing is left open then."""
         self._hub.start()
-        await self._edition.app.startup()
+        self._measures.start()
+        await self._edition.startup()
         await asyncio.to_thread(self._extension.begin)
         try:
             self._listen(*await self._ready(self._edition.listeners))
@@ -93,18 +97,18 @@ class Server:
         async with self._one_at_a_time:
             before, config = self._edition, lasting(config, self._edition.config)
             after = await asyncio.to_thread(
-                edition, self._ground, self._hub, config, self._timeouts, self._extension, before
+                edition, self._ground, self._hub, self.status, config, self._timeouts, self._extension, before
             )
             try:
                 found = await self._ready(after.listeners)
             except CannotListen as error:
                 raise CannotServe(str(error)) from None
-            await after.app.startup()
+            await after.startup()
             self._edition = after
             self._hub.renew(self._sees)
             self._chores.change(after.parts, config.server.hostname)
             self._listen(*found)
-            self._in_background(before.app.retire())
+            self._in_background(before.retire())
 
     async def stop(self) -> None:
         """Let what is under way end, within a bound, and let go of everything."""
@@ -114,7 +118,8 @@ class Server:
             await asyncio.gather(*(one.stop(patience) for one in (*self._listening.values(), *self._leaving)))
             await asyncio.gather(*self._farewells)
             self._sockets.leave()
-            await self._edition.app.shutdown()
+            await self._edition.shutdown()
+            self._measures.stop()
             await self._hub.close()
             await asyncio.to_thread(self._chores.stop)
             self.parts.close()
@@ -127,6 +132,18 @@ class Server:
         """What a principal is told of changes of, by the configuration in use."""
         return self.parts.sees(principal)
 
+    def _directory_failure(self) -> str | None:
+        """Why the directory in use cannot be used at the moment, or None. Takes time: it is asked."""
+        try:
+            self.parts.directory.principal("readyz")
+        except DirectoryUnavailable as error:
+            return str(error) or "does not answer"
+        return None
+
+    def _connections(self) -> tuple[Family, ...]:
+        counts = [((("listener", name),), one.connections) for name, one in list(self._listening.items())]
+        return (Family("jmaplite_connections", "gauge", "Connections, by listener.", counts),)
+
     async def _ready(self, told: tuple[Listener, ...]) -> tuple[Sockets, Told]:
         """What may go wrong with listeners, before anything is changed. Raises CannotListen."""
 
@@ -138,7 +155,7 @@ class Server:
 
     def _listen(self, sockets: Sockets, told: Told) -> None:
         """Turn the listeners that are into those that should be, all at once."""
-        app, lines = self._edition.app, []
+        lines = []
         for name, listening in list(self._listening.items()):
             # A socket may go over to another listener.
             listening.narrow(sockets.of(told[name][0]) if name in told else ())
@@ -146,6 +163,7 @@ class Server:
                 self._in_background(self._part_from(self._listening.pop(name)))
                 lines.append(f"jmaplite: listener {name} is no more")
         for name, (listener, certificates) in told.items():
+            app = self._edition.app_of(listener)
             before = self._listening[name].urls if name in self._listening else ()
             listening = self._listening.setdefault(name, Listening(listener, app))
             listening.become(listener, app, sockets.of(listener), certificates)

@@ -1,7 +1,9 @@
 """The Quart application, and the connections under it: JMAP over HTTP (RFC 8620 §2, §3.1, §6)."""
 
+from jmaplite.web.admin import create_admin
 from jmaplite.web.app import App, create_app
 from jmaplite.web.listening import CannotListen, Listening, certified
+from jmaplite.web.metrics import Family, Metrics
 from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
 from jmaplite.web.sockets import ListeningSocket, opened, shown
 from jmaplite.web.status import Status
@@ -15,15 +17,18 @@ __all__ = [
     "CannotListen",
     "Certificates",
     "Cors",
+    "Family",
     "HTTPSettings",
     "Listener",
     "Listening",
     "ListeningSocket",
+    "Metrics",
     "PushSettings",
     "SocketOptions",
     "Status",
     "Timeouts",
     "certified",
+    "create_admin",
     "create_app",
     "opened",
     "shown",

@@ -26,6 +26,7 @@ from jmaplite.web.downloads import Downloads
 from jmaplite.web.eventsource import EventSource
 from jmaplite.web.exchange import Exchange
 from jmaplite.web.headers import AnswerHeaders
+from jmaplite.web.metrics import Metrics
 from jmaplite.web.problems import Problem, respond
 from jmaplite.web.session import SessionResource
 from jmaplite.web.settings import HTTPSettings
@@ -45,9 +46,10 @@ class App(Quart):
     asgi_http_class = Exchange
     request_class = JMAPRequest
 
-    def __init__(self, settings: HTTPSettings) -> None:
+    def __init__(self, settings: HTTPSettings, metrics: Metrics | None = None) -> None:
         super().__init__("jmaplite", static_folder=None)
         self.settings = settings
+        self.metrics = metrics or Metrics()
         self._under_way = 0
         self._at_rest = asyncio.Event()
         self._at_rest.set()
@@ -106,14 +108,20 @@ class App(Quart):
 
 
 def create_app(
-    engine: Engine, verifier: Verifier, decode: Decode, settings: HTTPSettings, hub: Hub | None = None
+    engine: Engine,
+    verifier: Verifier,
+    decode: Decode,
+    settings: HTTPSettings,
+    hub: Hub | None = None,
+    metrics: Metrics | None = None,
 ) -> App:
     """The application that serves JMAP.
 
     `verifier` tells whom an Authorization header belongs to, `decode` undoes a transfer encoding, `hub` tells of
-    changes; without it clients are not told. Raises ValueError for header lines that cannot be.
+    changes; without it clients are not told. `metrics` is where everything is counted. Raises ValueError for header
+    lines that cannot be.
     """
-    app = App(settings)
+    app = App(settings, metrics)
     authentication = Authentication(verifier)
     answers = JSONAnswers(compression=settings.compression)
     base = (engine, authentication, app.threads)

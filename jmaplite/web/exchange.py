@@ -48,14 +48,16 @@ class Exchange(ASGIHTTPConnection):
         request.body.receive = receive
         request.body.patience = self.app.settings.timeouts.body
         self._status = self._octets = 0
-        begun = perf_counter()
+        self._begun = perf_counter()
         tracing.begin(request)
         try:
             with ExitStack() as request.held:
                 await self._answer(request, receive, send)
         finally:
+            if request.called:
+                self.app.metrics.calls(request.called)
             if self.app.settings.access_log:
-                tracing.log(request, self._status, self._octets, begun)
+                tracing.log(request, self._status, self._octets, self._begun)
 
     async def _answer(self, request: JMAPRequest, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer a request, until the whole answer was taken or the client has gone."""
@@ -68,6 +70,7 @@ class Exchange(ASGIHTTPConnection):
         lines = [(name.lower().encode(), value.encode()) for name, value in response.headers]
         lines.append((tracing.HEADER, request.id.encode()))
         self._status = response.status_code
+        self.app.metrics.request(request.method, response.status_code, perf_counter() - self._begun)
         if (body.refused or not body.complete) and request.http_version < "2":
             lines.append((b"connection", b"close"))
         start = _start(response.status_code, lines)
@@ -130,11 +133,13 @@ class Exchange(ASGIHTTPConnection):
         self, receive: ASGIReceiveCallable, send: ASGISendCallable, start: ASGISendEvent, response: Response
     ) -> None:
         """Send an answer piece by piece, until it ends or the client goes."""
+        self.app.metrics.streams += 1
         pieces = asyncio.ensure_future(self._pieces(send, start, response))
         gone = asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({pieces, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.app.metrics.streams -= 1
             pieces.cancel()
             gone.cancel()
             outcome, _ = await asyncio.gather(pieces, gone, return_exceptions=True)
