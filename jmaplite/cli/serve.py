@@ -16,6 +16,9 @@ def serve(config: str) -> None:
     when it cannot start; the reason, and everything that is logged, goes to standard error.
     """
     told = loaded(config)
+    for remark in told.remarks:
+        if remark.severity == "warning":
+            click.echo(remark.shown(), err=True)
     from jmaplite.server import CannotServe, run
 
     try:

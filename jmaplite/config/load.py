@@ -13,11 +13,12 @@ from typing import Any
 from jmaplite.config.checks import check
 from jmaplite.config.kinds import quoted
 from jmaplite.config.lines import index
-from jmaplite.config.mistakes import ConfigError, Mistake
+from jmaplite.config.mistakes import ConfigError, Mistake, in_order
 from jmaplite.config.sections import options, part_fields, row_fields, section_name
 from jmaplite.config.settings import Settings
 from jmaplite.config.table import REPEATED, SINGLE, Config
 from jmaplite.config.walk import walk
+from jmaplite.config.warnings import warn
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
@@ -34,19 +35,50 @@ def parse(text: str, path: str | os.PathLike[str], *, environ: Mapping[str, str]
 
     Raises ConfigError with every mistake.
     """
-    settings = Settings(Path(path).absolute(), os.environ if environ is None else environ)
+    settings, config = _settle(text, path, os.environ if environ is None else environ)
+    if config is None:
+        raise ConfigError(str(path), settings.mistakes, settings.remarks, settings.sources)
+    return config
+
+
+def examine(path: str | os.PathLike[str]) -> tuple[list[Mistake], tuple[Config, Settings] | None]:
+    """Everything to be said of a configuration file, in order: mistakes, warnings, and what this machine refuses.
+
+    The Config, and the settings with their places, are there only where it has no mistake.
+    """
+    from jmaplite.config.probes import probe
+
+    try:
+        text = _text(Path(path))
+    except _Unreadable as error:
+        return [error.mistake], None
+    settings, config = _settle(text, path, os.environ)
+    if config is not None:
+        probe(settings, config)
+    found = in_order(str(path), [*settings.mistakes, *settings.remarks])
+    return found, (config, settings) if config is not None else None
+
+
+def _settle(text: str, path: str | os.PathLike[str], environ: Mapping[str, str]) -> tuple[Settings, Config | None]:
+    """What a text and all that it includes set; the Config is None if there is a mistake."""
+    settings = Settings(Path(path).absolute(), environ)
     try:
         _read(text, settings.path, str(path), settings)
+        whole = _include(Path(path), settings)
     except _Unreadable as error:
-        raise ConfigError(str(path), [error.mistake]) from None
-    whole = _include(Path(path), settings)
-    config = _config(settings) if whole else None
-    if whole:
-        check(settings)
+        settings.mistakes.append(error.mistake)
+        whole = False
+    if not whole:
+        return settings, None
+    sections = _sections(settings)
+    check(settings)
+    warn(settings)
     if settings.mistakes:
-        raise ConfigError(str(path), settings.mistakes, settings.remarks, settings.sources)
-    assert config is not None
-    return config
+        return settings, None
+    sources = tuple(dict.fromkeys(settings.sources))
+    remarks = tuple(in_order(str(path), settings.remarks))
+    files = tuple(settings.files)
+    return settings, Config(path=settings.path, files=files, sources=sources, remarks=remarks, **sections)
 
 
 class _Unreadable(Exception):
@@ -122,20 +154,12 @@ def _syntax(text: str, message: str) -> Mistake:
     return Mistake(line, "", match[1][:1].lower() + match[1][1:])
 
 
-def _config(settings: Settings) -> Config | None:
-    """All sections put together, or None when something is missing or wrong."""
+def _sections(settings: Settings) -> dict[str, Any]:
+    """All sections by their field in Config, noting what is missing; None where anything is wrong."""
     made: dict[str, Any] = {field: _section(settings, declared, ()) for field, declared in SINGLE.items()}
     for field, declared in REPEATED.items():
         made[field] = _repeated(settings, declared, ())
-    if settings.mistakes:
-        return None
-    return Config(
-        path=settings.path,
-        files=tuple(settings.files),
-        sources=tuple(dict.fromkeys(settings.sources)),
-        remarks=tuple(settings.remarks),
-        **made,
-    )
+    return made
 
 
 def _repeated(settings: Settings, declared: type, names: tuple[str | int, ...]) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,8 @@ import jmaplite
 from jmaplite import cli
 from jmaplite.cli.options import config_option
 from jmaplite.config import Config
+from jmaplite.directory import DirectoryUnavailable
+from jmaplite.directory.memory import MemoryDirectory
 
 GOOD = """\
 [server.listener.jmap]
@@ -65,6 +69,68 @@ def test_five_mistakes_are_five_lines_on_standard_output_and_end_with_1(
         'config.toml:7: directory.memory.type: expected "memory" or "sql" or "ldap", found \'mysql\'',
         "config.toml:10: jmap.http.headers: expected a header line \"Name: value\", found 'X-B'",
     ]
+
+
+def test_warnings_are_told_and_keep_nobody_from_serving(run: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(GOOD.replace("127.0.0.1:0", "0.0.0.0:0") + "[imapd]\nconversations_db = 'twoskip'")
+    result = run.invoke(cli.main, ["check-config", str(tmp_path / "c.toml")])
+    assert result.exit_code == 0
+    warning, note, ok = result.stdout.splitlines()
+    assert warning.startswith(f"{tmp_path}/c.toml:2: server.listener.jmap.bind: warning: passwords come in without TLS")
+    assert note.startswith(f"{tmp_path}/c.toml:8: imapd.conversations_db: note: threads are kept in the store")
+    assert ok == "OK"
+
+
+def test_an_editor_is_told_in_json(run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text(FIVE_MISTAKES.replace("127.0.0.1", "0.0.0.0:0"))
+    result = run.invoke(cli.main, ["check-config", "--json", "config.toml"])
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert [(one["line"], one["severity"]) for one in told] == [(2, "warning"), *((n, "error") for n in (3, 5, 7, 10))]
+    assert told[1] == {
+        "file": "config.toml",
+        "line": 3,
+        "key": "server.listener.jmap.prot",
+        "severity": "error",
+        "message": "unknown key (did you mean 'protocol'?)",
+    }
+    Path("config.toml").write_text(GOOD)
+    assert json.loads(run.invoke(cli.main, ["check-config", "--json", "config.toml"]).stdout) == []
+
+
+def test_a_port_in_use_is_told_on_its_line(run: CliRunner, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        binds = f'["127.0.0.1:0",\n "127.0.0.1:{port}",\n "unix:none/x.sock"]'
+        (tmp_path / "c.toml").write_text(GOOD.replace('"127.0.0.1:0"', binds))
+        result = run.invoke(cli.main, ["check-config", str(tmp_path / "c.toml")])
+    assert result.exit_code == 0
+    told = [line.partition(f"{tmp_path}/c.toml:")[2] for line in result.stdout.splitlines() if "passwords" not in line]
+    assert told == [
+        f"3: server.listener.jmap.bind: warning: 127.0.0.1:{port} is in use, maybe by this server itself",
+        f"4: server.listener.jmap.bind: warning: unix:{tmp_path}/none/x.sock cannot be made: '{tmp_path}/none' is not "
+        "writable",
+        "",
+    ]
+
+
+def test_the_directory_in_use_is_asked_when_that_is_wanted(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c.toml").write_text(GOOD)
+    command = ["check-config", "--online", str(tmp_path / "c.toml")]
+    assert run.invoke(cli.main, command).stdout == "OK\n"
+
+    def away(_: MemoryDirectory, name: str) -> None:
+        raise DirectoryUnavailable("connection refused")
+
+    monkeypatch.setattr(MemoryDirectory, "principal", away)
+    result = run.invoke(cli.main, command)
+    assert (result.exit_code, result.stdout) == (
+        1,
+        f"{tmp_path}/c.toml:5: directory.memory: does not answer: connection refused\n",
+    )
 
 
 def test_a_file_that_is_not_there_is_a_mistake(run: CliRunner, tmp_path: Path) -> None:
