@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": Place("serve", "Serve until SIGTERM or SIGINT."),
     "dev": Place("dev", "Serve as a test fixture until SIGTERM or SIGINT."),
     "check-config": Place("check_config", "Show every mistake in a configuration file."),
+    "config": Place("config", "Print the schema of configuration files."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),

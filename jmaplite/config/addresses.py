@@ -194,7 +194,12 @@ RECEIVER = Kind(
     "e-mail address", 'an e-mail address such as "jane@example.org", or "@example.org" for all of a domain', _receiver
 )
 ORIGIN = Kind("origin", 'an origin such as "https://mail.example.org", "https://*.example.org" or "*"', _origin)
-PORT = Kind("port", "a port, from 1 to 65535", _port_number, str)
+PORT = Kind(
+    "port",
+    "a port, from 1 to 65535",
+    _port_number,
+    shape={"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string"}]},
+)
 DIRECTORY_URL = Kind(
     "url",
     'a URL such as "ldap://localhost:389", "ldaps://ldap.example.org", "sqlite:///users.db" or "postgresql://host/name"',

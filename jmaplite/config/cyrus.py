@@ -110,15 +110,18 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(re.split(r"[\s,]+", _word(value))) if _word(value) else ()
 
 
-SWITCH = Kind("switch", "yes or no (also 1, on, t, true; 0, off, f, false)", _switch)
-NUMBER = Kind("integer", "a whole number", _number)
-BYTES = Kind("size", 'a size such as "64B", "32K", "10M" or "1G"', _size(""))
-KILOBYTES = Kind("size", 'a size such as "32K"; a bare number is in kilobytes', _size("k"))
-SECONDS = Kind("duration", 'a duration such as "60s" or "1h30m"; a bare number is in seconds', _span("s"))
-MINUTES = Kind("duration", 'a duration such as "30m" or "1h30m"; a bare number is in minutes', _span("m"))
-DAYS = Kind("duration", 'a duration such as "90d"; a bare number is in days', _span("d"))
-TEXT = Kind("string", "a string", _word)
-WORDS = Kind("words", "words with spaces between them", _words)
+_ANY = {"type": ["string", "integer", "boolean"]}
+_LIST = {"anyOf": [_ANY, {"type": "array", "items": _ANY}]}
+
+SWITCH = Kind("switch", "yes or no (also 1, on, t, true; 0, off, f, false)", _switch, shape=_ANY)
+NUMBER = Kind("integer", "a whole number", _number, shape=_ANY)
+BYTES = Kind("size", 'a size such as "64B", "32K", "10M" or "1G"', _size(""), shape=_ANY)
+KILOBYTES = Kind("size", 'a size such as "32K"; a bare number is in kilobytes', _size("k"), shape=_ANY)
+SECONDS = Kind("duration", 'a duration such as "60s" or "1h30m"; a bare number is in seconds', _span("s"), shape=_ANY)
+MINUTES = Kind("duration", 'a duration such as "30m" or "1h30m"; a bare number is in minutes', _span("m"), shape=_ANY)
+DAYS = Kind("duration", 'a duration such as "90d"; a bare number is in days', _span("d"), shape=_ANY)
+TEXT = Kind("string", "a string", _word, shape=_ANY)
+WORDS = Kind("words", "words with spaces between them", _words, shape=_LIST)
 
 
 def one_of(*words: str) -> Kind[str]:
@@ -131,7 +134,7 @@ def one_of(*words: str) -> Kind[str]:
         return word
 
     shown = " or ".join(words)
-    return Kind(shown, shown, parse)
+    return Kind(shown, shown, parse, shape=_ANY)
 
 
 def refusal(option: Cyrus, plain: object) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,8 @@ class Kind(Generic[T]):
 
     `parse` makes a TOML value plain, or raises Wrong. `from_text` makes a TOML value of a text that came
     from the environment or a file. With `element`, the value is a list of that kind, and one alone stands for
-    a list of one. With `keeps_file`, `%{file:PATH}%` stands for the path and not for the file's contents.
+    a list of one. With `keeps_file`, `%{file:PATH}%` stands for the path and not for the file's contents. `shape` is
+    the JSON Schema of what it takes, as far as that can say it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Kind(Generic[T]):
     from_text: Callable[[str], object] = str
     element: Kind[Any] | None = None
     keeps_file: bool = False
+    shape: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +228,22 @@ def _boolean_or_text(text: str) -> object:
     return {"true": True, "false": False}.get(text.strip().lower(), text)
 
 
+_SIZES = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^ *[0-9]+ *[A-Za-z]* *$"}]}
+_SPANS = {"type": "string", "pattern": "^ *[0-9]+ *(ms|s|m|h|d) *$"}
+
 STRING = Kind("string", "a string", text_of)
 LINE = Kind("string", "a string of one line", _line)
-BOOLEAN = Kind("boolean", "true or false", _boolean, _boolean_or_text)
-SIZE = Kind("size", 'a size such as 50000000, "50MB" or "1G"', _size, _number_or_text)
-DURATION = Kind("duration", 'a duration such as "500ms", "30s", "5m", "1h" or "30d"', _duration)
-SECONDS = Kind("duration", 'a duration such as "30s", "5m", "1h" or "30d"', _seconds)
-RATE = Kind("rate", 'a rate such as "1000/1m", or false', _rate, _boolean_or_text)
+BOOLEAN = Kind("boolean", "true or false", _boolean, _boolean_or_text, shape={"type": "boolean"})
+SIZE = Kind("size", 'a size such as 50000000, "50MB" or "1G"', _size, _number_or_text, shape=_SIZES)
+DURATION = Kind("duration", 'a duration such as "500ms", "30s", "5m", "1h" or "30d"', _duration, shape=_SPANS)
+SECONDS = Kind("duration", 'a duration such as "30s", "5m", "1h" or "30d"', _seconds, shape=_SPANS)
+RATE = Kind(
+    "rate",
+    'a rate such as "1000/1m", or false',
+    _rate,
+    _boolean_or_text,
+    shape={"anyOf": [{"type": "string"}, {"const": False}]},
+)
 PATH = Kind("path", "a path", _path)
 FILE = Kind("file", 'a path, "file://PATH" or "%{file:PATH}%"', _file, keeps_file=True)
 LOGIN = Kind("string", "a name to log in with", _login)
@@ -242,9 +253,19 @@ SECRET_TEXT = Kind("password", "a password", _secret_text)
 TOKEN = Kind("token", '"sha256:HEX" or "TOKEN NAME:sha256:HEX", with 64 hexadecimal digits', _token)
 
 
+def _several(shape: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"anyOf": [shape, {"type": "array", "items": shape}]}
+
+
 def many(element: Kind[T]) -> Kind[tuple[T, ...]]:
     """A list of a kind; one value that stands alone is a list of one."""
-    return Kind(f"list of {element.name}", f"a list; each {element.expects}", tuple, element=element)
+    return Kind(
+        f"list of {element.name}",
+        f"a list; each {element.expects}",
+        tuple,
+        element=element,
+        shape=_several(element.shape),
+    )
 
 
 def choice(*names: str, also: Mapping[str, str] | None = None, refused: Mapping[str, str] | None = None) -> Kind[str]:
@@ -260,7 +281,7 @@ def choice(*names: str, also: Mapping[str, str] | None = None, refused: Mapping[
         return others.get(word, word)
 
     words = " or ".join(f'"{name}"' for name in (*names, *others))
-    return Kind(words, words, parse)
+    return Kind(words, words, parse, shape={"enum": [*names, *others]})
 
 
 def at_least(least: int) -> Kind[int]:
@@ -272,7 +293,8 @@ def at_least(least: int) -> Kind[int]:
             raise Wrong(f"{found(value)} is too small: at least {least}")
         return number
 
-    return Kind("integer", f"a whole number, at least {least}", parse, _number_or_text)
+    shape = {"type": "integer", "minimum": least}
+    return Kind("integer", f"a whole number, at least {least}", parse, _number_or_text, shape=shape)
 
 
 def or_false(kind: Kind[int]) -> Kind[int]:
@@ -284,4 +306,10 @@ def or_false(kind: Kind[int]) -> Kind[int]:
     def from_text(text: str) -> object:
         return False if text.strip().lower() == "false" else kind.from_text(text)
 
-    return Kind(f"{kind.name} or false", f"{kind.expects}, or false", parse, from_text)
+    return Kind(
+        f"{kind.name} or false",
+        f"{kind.expects}, or false",
+        parse,
+        from_text,
+        shape={"anyOf": [kind.shape, {"const": False}]},
+    )

@@ -17,15 +17,15 @@ from jmaplite.config.table import REFUSED, REPEATED, SINGLE
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
     """A place in the tree of all names. `section` is what repeats here; `any` is what an `<id>` leads to.
 
     `refused` is why nothing may stand here, although others have it.
     """
 
-    children: dict[str, _Node] = field(default_factory=dict)
-    any: _Node | None = None
-    rows: _Node | None = None
+    children: dict[str, Node] = field(default_factory=dict)
+    any: Node | None = None
+    rows: Node | None = None
     option: Option | None = None
     section: str | None = None
     cyrus: Cyrus | None = None
@@ -45,8 +45,9 @@ def _with_inner(declared: type[Any]) -> Iterator[type[Any]]:
 
 
 @cache
-def _tree() -> _Node:
-    root = _Node()
+def tree() -> Node:
+    """The tree of all names, but for what is beneath `imapd`."""
+    root = Node()
     for name, reason in REFUSED.items():
         _node(root, name).refused = reason
     for declared in sections():
@@ -63,11 +64,11 @@ def _tree() -> _Node:
 
 
 @cache
-def _imapd() -> _Node:
+def imapd() -> Node:
     """The names of Cyrus; imported only for those who use them."""
     from jmaplite.config.table.imapd import OPTIONS
 
-    return _Node({cyrus.name: _Node(cyrus=cyrus) for cyrus in OPTIONS})
+    return Node({cyrus.name: Node(cyrus=cyrus) for cyrus in OPTIONS})
 
 
 @cache
@@ -76,30 +77,30 @@ def by_name() -> dict[str, Option]:
     return {option.name: option for declared in sections() for option in options(declared)}
 
 
-def _node(root: _Node, name: str) -> _Node:
+def _node(root: Node, name: str) -> Node:
     """The place of a dotted name, made if need be."""
     node = root
     for part in name.split("."):
         if part == "<id>":
-            node.any = node = node.any or _Node()
+            node.any = node = node.any or Node()
         else:
-            node = node.children.setdefault(part.removesuffix("[]"), _Node())
+            node = node.children.setdefault(part.removesuffix("[]"), Node())
         if part.endswith("[]"):
-            node.rows = node = node.rows or _Node()
+            node.rows = node = node.rows or Node()
     return node
 
 
 def walk(document: dict[str, Any], settings: Settings) -> None:
     """Settle every value of a document. Raises RecursionError when it is nested too deeply."""
-    _table(_tree(), document, (), (), settings)
+    _table(tree(), document, (), (), settings)
 
 
-def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, settings: Settings) -> None:
+def _table(node: Node, table: dict[str, Any], path: Path, names: Names, settings: Settings) -> None:
     if node.section is not None:
         settings.enter(node.section, names, path)
     for key, value in table.items():
         inner = (*path, key)
-        child = node.children.get(key) if inner != ("imapd",) else _imapd()
+        child = node.children.get(key) if inner != ("imapd",) else imapd()
         if child is not None:
             _value(child, value, inner, names, settings)
         elif node.any is not None and not (node.any.refused and not isinstance(value, dict)):
@@ -110,7 +111,7 @@ def _table(node: _Node, table: dict[str, Any], path: Path, names: Names, setting
             settings.wrong(inner, "unknown key" + _suggestion(node, key))
 
 
-def _value(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+def _value(node: Node, value: object, path: Path, names: Names, settings: Settings) -> None:
     if node.refused:
         settings.wrong(path, because(node.refused))
     elif node.cyrus is not None:
@@ -125,7 +126,7 @@ def _value(node: _Node, value: object, path: Path, names: Names, settings: Setti
         settings.wrong(path, f"expected a table, found {found(value)}")
 
 
-def _rows(node: _Node, value: object, path: Path, names: Names, settings: Settings) -> None:
+def _rows(node: Node, value: object, path: Path, names: Names, settings: Settings) -> None:
     first = settings.rows(node.section or "", names)
     if isinstance(value, dict):
         _table(node, value, path, (*names, first), settings)  # one that stands alone is a list of one
@@ -160,7 +161,7 @@ def _cyrus(cyrus: Cyrus, value: object, path: Path, settings: Settings) -> None:
         )
 
 
-def _unknown_to_cyrus(node: _Node, key: str) -> str:
+def _unknown_to_cyrus(node: Node, key: str) -> str:
     from jmaplite.config.table.imapd_refused import PREFIXES
 
     reason = next((reason for prefix, reason in PREFIXES.items() if key.startswith(prefix)), None)
@@ -168,7 +169,7 @@ def _unknown_to_cyrus(node: _Node, key: str) -> str:
     return because(reason) if reason and not near else f"unknown key{near}"
 
 
-def _suggestion(node: _Node, key: str) -> str:
+def _suggestion(node: Node, key: str) -> str:
     """What an unknown key may have been meant to be, in words; empty when nothing is near."""
     longer = [name for name in node.children if len(key) > 2 and name.startswith(key)]
     near = longer or difflib.get_close_matches(key[:80].lower(), node.children, 1)
