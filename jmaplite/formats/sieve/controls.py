@@ -120,6 +120,7 @@ def _foreverypart(machine: Machine, node: Node, actions: Actions) -> None:
     name = node.tags.get("name")
     around = machine.loops[-1] if machine.loops else None
     machine.loops.append(0 if around is None else around + 1)
+    further = None
     try:
         while (at := machine.loops[-1]) < machine.parts_end(around):
             machine.section = machine.parts()[at]
@@ -128,8 +129,9 @@ def _foreverypart(machine: Machine, node: Node, actions: Actions) -> None:
             machine.loops[-1] += 1
     except Break as broken:
         if broken.name is not None and broken.name != name:
-            raise
-    finally:
-        machine.loops.pop()
-        machine.section = outer
-        machine.refresh()
+            further = broken
+    machine.loops.pop()
+    machine.section = outer
+    machine.refresh()
+    if further is not None:
+        raise further

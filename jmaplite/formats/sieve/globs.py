@@ -7,7 +7,9 @@ import re
 Span = tuple[int, int]
 
 _OCTET = rb"(.)"
-_CHARACTER = rb"([\x00-\x7f\xc0-\xff][\x80-\xbf]*+|[\x80-\xbf])"
+_CHARACTER = rb"((?>[\x00-\x7f\xc0-\xff][\x80-\xbf]*(?:\xcc[\x80-\xbf]|\xcd[\x80-\xaf])*)|[\x80-\xbf])"
+"""A character of UTF-8, with the accents that decomposition has put after it."""
+
 _PIECE = re.compile(rb"\\(.)|(\*)|(\?)|([^\\*?]+|\\\Z)", re.S)
 
 

@@ -15,6 +15,8 @@ class Limits:
     script_size: int = 1_048_576
     string_length: int = 4096
     """Of a string in a script."""
+    commands: int = 10_000
+    """Commands and tests in a script."""
     nested_blocks: int = 15
     nested_tests: int = 15
     nested_foreverypart: int = 3

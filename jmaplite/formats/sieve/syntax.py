@@ -52,6 +52,7 @@ class _Reader:
     def __init__(self, source: Source, limits: Limits) -> None:
         self._source = source
         self._limits = limits
+        self._count = 0
         self._tokens: Iterator[Token] = tokens(source)
         self._token = next(self._tokens)
 
@@ -99,6 +100,9 @@ class _Reader:
 
     def _name(self) -> Command:
         token = self._take()
+        self._count += 1
+        if self._count > self._limits.commands:
+            raise self._source.error(token.offset, f"there are more than {self._limits.commands} commands and tests")
         return Command(token.text.decode("ascii").lower(), token.offset)
 
     def _arguments(self, command: Command, depth: int) -> None:

@@ -19,6 +19,8 @@ _TOKEN = re.compile(
     re.I | re.S,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.S)
+_LF = re.compile(rb"\n")
+_CONTINUATION = bytes(range(0x80, 0xC0))  # octets of a character but the first
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _TEXT_END = re.compile(rb"^\.(?:\r?\n|\Z)", re.M)
 _STUFFED = re.compile(rb"^\.\.", re.M)
@@ -41,13 +43,21 @@ class Source:
 
     def __init__(self, octets: bytes) -> None:
         self.octets = octets
-        self._starts = [0, *(found.end() for found in re.finditer(rb"\n", octets))]
+        self._starts = [0, *(found.end() for found in _LF.finditer(octets))]
+        self._is_ascii = octets.isascii()
+        self._last = (0, 0)  # an offset, and how many characters are before it in its line
 
     def place(self, offset: int) -> tuple[int, int]:
         """(line, column) of an offset, both from 1, the column in characters."""
         line = bisect_right(self._starts, offset)
-        before = self.octets[self._starts[line - 1] : offset]
-        return line, len(before.decode("utf-8", "replace")) + 1
+        start = self._starts[line - 1]
+        if self._is_ascii:
+            return line, offset - start + 1
+        # most often the next place is not far behind the last one
+        at, before = self._last if start <= self._last[0] <= offset else (start, 0)
+        before += len(self.octets[at:offset].translate(None, _CONTINUATION))
+        self._last = (offset, before)
+        return line, before + 1
 
     def error(self, offset: int, message: str) -> SieveError:
         """An error at an offset."""
