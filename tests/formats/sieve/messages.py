@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jmaplite.formats.sieve import Action, Envelope, Limits, Outcome, Outside, parse, run
+from jmaplite.formats.sieve import CAPABILITIES, Action, Envelope, Limits, Outcome, Outside, parse, run
 
 A = b"""\
 Date: Tue, 1 Apr 1997 09:06:31 -0800 (PST)
@@ -29,7 +29,7 @@ IT!  SO JUST POST THIS TO SIX HUNDRED NEWSGROUPS!
 """.replace(b"\n", b"\r\n")
 
 WIDE = Limits(includes=20, redirects=10, outgoing_messages=20, cpu=100_000)
-ALL = frozenset({"regex"})
+ALL = CAPABILITIES | {"regex"}
 
 
 def message(text: str) -> bytes:
@@ -45,10 +45,8 @@ def outcome(
     limits: Limits = WIDE,
 ) -> Outcome:
     """What a script comes to."""
-    from jmaplite.formats.sieve import CAPABILITIES
-
     source = script if isinstance(script, bytes) else script.encode()
-    parsed = parse(source, capabilities=CAPABILITIES | ALL, limits=limits)
+    parsed = parse(source, capabilities=ALL, limits=limits)
     envelope = envelope or Envelope("coyote@desert.example.org", "roadrunner@acme.example.com")
     return run(parsed, octets, envelope, outside, limits=limits)
 
