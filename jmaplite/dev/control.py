@@ -105,11 +105,9 @@ def make_user(fixture: Fixture, given: Given) -> Any:
 
 
 def remove_user(fixture: Fixture, given: Given) -> Any:
-    """Take away a user that was made at run time; the account stays until the next reset."""
-    assert fixture.directory is not None
-    if not fixture.directory.remove(given["name"]):
+    """Take away a user that was made at run time, with the account."""
+    if not fixture.remove_user(given["name"]):
         raise Refused(404, f"no user {given['name']!r} was made at run time")
-    fixture.engine.forget()
     return {}
 
 

@@ -74,6 +74,7 @@ class Fixture(Extension):
         self.directory: FixtureDirectory | None = None
         self.snapshots: Snapshots
         self.engine: FixtureEngine
+        self._ground: Ground
         self._server: Running
         self._loop: asyncio.AbstractEventLoop
         self._source: tuple[str, Path] = ("", Path())
@@ -90,6 +91,7 @@ class Fixture(Extension):
 
     def opened(self, ground: Ground) -> None:
         """The store is open."""
+        self._ground = ground
         self.snapshots = Snapshots(ground.store, ground.blobs, ground.store.path / SNAPSHOTS, self.seed)
 
     def users(self, base: Directory) -> Directory:
@@ -155,6 +157,17 @@ class Fixture(Extension):
         bearer = token if token is not None else self._word("token", name)
         principal = self.directory.make(name, word, token=bearer, **more)
         return Login(name, word, bearer, self.account(principal))
+
+    def remove_user(self, name: str) -> bool:
+        """Take a user that was made at run time away, with the account; answers whether there was one."""
+        assert self.directory is not None
+        found = self.directory.remove(name)
+        if found:
+            account_id = self.engine.services.store.account_of(name)
+            self.engine.forget()
+            if account_id is not None:
+                self._ground.store.remove_account(account_id)
+        return found
 
     def deliver(
         self, owner: Owner, octets: bytes, *, path: tuple[str, ...], keywords: frozenset[str], received: int | None
