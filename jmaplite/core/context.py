@@ -79,6 +79,13 @@ class Context:
         """The limits in force."""
         return self.services.limits
 
+    def resolved(self, reference: str) -> str:
+        """The Id that a creation reference stands for (`#` and a creation id), if it is known; else the string itself.
+
+        RFC 8620 §3.3, §5.3.
+        """
+        return self.created_ids.get(reference[1:], reference) if reference.startswith("#") else reference
+
     def access(self, account_id: object, capability: str, *, argument: str = "accountId") -> Access:
         """The account of an argument, checked in the order of RFC 8620 §3.6.2.
 

@@ -29,7 +29,7 @@ def slots(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
 
 
 def _resolved(ctx: Context, value: Any) -> Any:
-    return ctx.created_ids.get(value[1:], value) if isinstance(value, str) and value.startswith("#") else value
+    return ctx.resolved(value) if isinstance(value, str) else value
 
 
 class Records:

@@ -274,3 +274,24 @@ def test_a_copy_from_an_account_that_is_read_only_leaves_the_original(
     assert isinstance(answer, list)
     assert answer[0][1]["created"].keys() == {"a"}
     assert answer[1] == ("error", {"type": "accountReadOnly"})
+
+
+def test_an_email_made_in_the_same_request_is_copied_by_its_creation_id(alice: Client, team: Client) -> None:
+    """The copy may even have the same one: what is destroyed is the original."""
+    blob, inbox = alice.upload(message()), {alice.mailbox("inbox"): True}
+    emails = {"e": {"blobId": blob, "mailboxIds": inbox}}
+    create = {"e": {"id": "#e", "mailboxIds": {team.mailbox("inbox"): True}}}
+    both = {"fromAccountId": alice.account, "accountId": team.account}
+    answer = alice.request(
+        ["Email/import", {"accountId": alice.account, "emails": emails}, "0"],
+        ["Email/copy", {**both, "create": create, "onSuccessDestroyOriginal": True}, "1"],
+        createdIds={},
+    )
+    [[_, imported, _], [_, copied, _], [_, destroyed, _]] = answer["methodResponses"]
+    assert destroyed["destroyed"] == [imported["created"]["e"]["id"]]
+    assert answer["createdIds"] == {"e": copied["created"]["e"]["id"]}
+    assert team.get("Email", copied["created"]["e"]["id"], "blobId")["blobId"] == blob
+
+
+def test_an_unknown_creation_id_is_no_original(alice: Client, team: Client) -> None:
+    assert copy_(team, alice, "#nobody")["notCreated"] == {"k": {"type": "notFound"}}

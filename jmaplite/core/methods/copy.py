@@ -36,6 +36,8 @@ def copy(data_type: DataType) -> Handler:
         if len(arguments["create"]) > ctx.limits.max_objects_in_set:
             raise MethodError("requestTooLarge", f"at most {ctx.limits.max_objects_in_set} objects to copy")
         writable(target)
+        # Now: copies may have the creation ids of their originals.
+        arguments["create"] = {name: _resolved(ctx, one) for name, one in arguments["create"].items()}
         originals, failed = _read(ctx, source, target, data_type, arguments)
         answer = _write(ctx, target, data_type, arguments, originals, failed)
         responses = [(f"{data_type.name}/copy", {"fromAccountId": source.account_id, **answer})]
@@ -45,6 +47,12 @@ def copy(data_type: DataType) -> Handler:
         return responses
 
     return run
+
+
+def _resolved(ctx: Context, given: dict[str, Any]) -> dict[str, Any]:
+    """What is given for a copy, with the id of the original even if that was made in this request (RFC 8620 §3.3)."""
+    original = given.get("id")
+    return {**given, "id": ctx.resolved(original)} if isinstance(original, str) else given
 
 
 def _read(

@@ -273,7 +273,7 @@ class Batch:
 
     def _existing(self, given_id: str) -> tuple[str, int]:
         """A record's id and number. Raises SetError notFound."""
-        record_id = self.ctx.created_ids.get(given_id[1:], given_id) if given_id.startswith("#") else given_id
+        record_id = self.ctx.resolved(given_id)
         number = self.data_type.parse_id(record_id)
         if number is None or not self.data_type.records.exists(self.tx, number):
             raise SetError("notFound")

@@ -49,9 +49,9 @@ def set_(ctx: Context, given: Arguments) -> Response:
     }
     patches: dict[str, dict[str, Any]] = {}
     for reference, patch in update.items():
-        if _resolved(ctx, reference) in succeeded:
-            patches.setdefault(emails[_resolved(ctx, reference)], {}).update(patch)
-    ended = [emails[_resolved(ctx, reference)] for reference in destroy if _resolved(ctx, reference) in succeeded]
+        if ctx.resolved(reference) in succeeded:
+            patches.setdefault(emails[ctx.resolved(reference)], {}).update(patch)
+    ended = [emails[ctx.resolved(reference)] for reference in destroy if ctx.resolved(reference) in succeeded]
     responses = [("EmailSubmission/set", answer)]
     if patches or ended:
         arguments = {"accountId": access.account_id, "update": patches, "destroy": list(dict.fromkeys(ended))}
@@ -59,14 +59,9 @@ def set_(ctx: Context, given: Arguments) -> Response:
     return responses
 
 
-def _resolved(ctx: Context, reference: str) -> str:
-    """The id that a reference stands for: `#` and a creation id, or an id."""
-    return ctx.created_ids.get(reference[1:], reference) if reference.startswith("#") else reference
-
-
 def _email_ids(ctx: Context, access: Access, references: Iterable[str]) -> dict[str, str]:
     """The emailId of every EmailSubmission that is referred to and there, by its id."""
-    ids = {_resolved(ctx, reference) for reference in references}
+    ids = {ctx.resolved(reference) for reference in references}
     numbers = [number for number in map(EMAIL_SUBMISSION.parse_id, ids) if number is not None]
     if not numbers:
         return {}
