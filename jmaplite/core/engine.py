@@ -184,7 +184,13 @@ class Engine:
         To `called` each method call is added: the name of the method, or "unknown", and the type of the error that
         it ended with, or "". Raises RequestError: limit, notJSON, notRequest, unknownCapability, serverUnavailable.
         """
-        request = self._read(body)
+        return self.respond(principal, base_url, self.parse(body), called=called)
+
+    def respond(
+        self, principal: Principal, base_url: str, value: Any, *, called: list[tuple[str, str]] | None = None
+    ) -> bytes:
+        """The same to the value of a Request document. Raises RequestError, all but notJSON."""
+        request = self._read(value)
         session = self._sessions.get(principal, base_url)
         context = Context(
             self.services,
@@ -211,8 +217,8 @@ class Engine:
         """What a method answers. Raises MethodError and whatever else the method raises."""
         return method.handler(context, arguments)
 
-    def _read(self, body: bytes) -> Request:
-        """The Request object; the checks of RFC 8620 §3.6.1 in the order in which they can be made."""
+    def parse(self, body: bytes) -> Any:
+        """The value of a Request document. Raises RequestError: limit, notJSON."""
         limits = self.services.limits
         if len(body) > limits.max_size_request:
             raise RequestError(
@@ -222,9 +228,13 @@ class Engine:
             )
         try:
             with _alone() if len(body) >= LARGE_OCTETS else nullcontext():
-                value = loads(body)
+                return loads(body)
         except NotJSON as error:
             raise RequestError("notJSON", f"The request did not parse as I-JSON: {error}.") from None
+
+    def _read(self, value: Any) -> Request:
+        """The Request object; the checks of RFC 8620 §3.6.1 in the order in which they can be made."""
+        limits = self.services.limits
         request = _request(value)
         if not request.using <= self._urns:
             unknown = next(urn for urn in value["using"] if urn not in self._urns)

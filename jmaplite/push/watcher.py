@@ -86,6 +86,7 @@ class Watcher:
         self._stirred = dict.fromkeys(self._view, self._born)
         self._not_before = 0.0
         self._hub.listen(self)
+        self._advance()
 
     def want_nothing(self) -> None:
         """Be told nothing, until `want` is called again."""

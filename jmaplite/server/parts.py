@@ -47,7 +47,8 @@ def furnish(
     """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
     mail, submission = mail_settings(config), submission_settings(config)
     off = config.capabilities.off
-    catalog = Catalog((*capabilities(mail, submission, without=off), *push_capabilities())).without(off)
+    transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
+    catalog = Catalog((*capabilities(mail, submission, without=off), *transports)).without(off)
     extension = extension or Extension()
     users = users or extension.users(directory(config))
     settings = {MAIL: mail, SUBMISSION: submission}

@@ -108,6 +108,7 @@ class Server:
             self._hub.renew(self._sees)
             self._chores.change(after.parts, config.server.hostname)
             self._listen(*found)
+            before.app.successor = after.app
             self._in_background(before.retire())
 
     async def stop(self) -> None:

@@ -9,6 +9,7 @@ from jmaplite.core.context import Leniency
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
+from jmaplite.push.transports import WEBSOCKET
 from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
 
 
@@ -65,7 +66,7 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
             enabled=config.push.enable,
             event_source_throttle=config.event_source.throttle,
             socket_throttle=config.web_socket.throttle,
-            socket_timeout=config.web_socket.timeout,
+            socket_timeout=0 if WEBSOCKET in config.capabilities.off else config.web_socket.timeout,
             socket_heartbeat=config.web_socket.heartbeat,
         ),
     )

@@ -33,6 +33,7 @@ from jmaplite.web.settings import HTTPSettings
 from jmaplite.web.threads import Threads
 from jmaplite.web.tickets import Tickets
 from jmaplite.web.uploads import Uploads
+from jmaplite.web.websocket import Socket, Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +41,20 @@ logger = logging.getLogger(__name__)
 class App(Quart):
     """The application, with what its exchanges need: settings and the header lines of every answer.
 
-    Another configuration makes another one. What is under way in this one ends here.
+    Another configuration makes another one. What is under way in this one ends here, but for WebSockets, whose requests
+    are served by the `latest`.
     """
 
     asgi_http_class = Exchange
+    asgi_websocket_class = Socket
     request_class = JMAPRequest
 
     def __init__(self, settings: HTTPSettings, metrics: Metrics | None = None) -> None:
         super().__init__("jmaplite", static_folder=None)
         self.settings = settings
         self.metrics = metrics or Metrics()
+        self.sockets: Sockets | None = None
+        self.successor: App | None = None
         self._under_way = 0
         self._at_rest = asyncio.Event()
         self._at_rest.set()
@@ -58,6 +63,14 @@ class App(Quart):
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
         self.register_error_handler(Exception, _rejected)
+
+    @property
+    def latest(self) -> App:
+        """The application that is in use: this one, or the last of its successors."""
+        app = self
+        while app.successor is not None:
+            app = app.successor
+        return app
 
     async def retire(self) -> None:
         """Let go of everything when what is under way has ended; nothing more may come."""
@@ -140,6 +153,9 @@ def create_app(
         app.add_url_rule("/jmap/ticket/", "ticket", tickets.post, methods=["POST"])
         events = EventSource(engine, tickets, app.threads, hub, settings.push)
         app.add_url_rule("/jmap/eventsource/", "event_source", events.get, methods=["GET"])
+        if settings.push.socket_timeout:
+            app.sockets = Sockets(engine, tickets, app.threads, hub, settings, _rejected)
+            app.add_url_rule("/jmap/ws/", "web_socket", app.sockets.get, methods=["GET"])
 
     @app.after_serving
     async def close() -> None:

@@ -95,7 +95,7 @@ class Exchange(ASGIHTTPConnection):
             scope["scheme"],
             path if path.startswith("/") else "/" + _AUTHORITY.sub("", path),
             scope["query_string"],
-            _headers(scope["headers"]),
+            header_lines(scope["headers"]),
             "",
             scope["http_version"],
             scope,
@@ -156,7 +156,7 @@ class Exchange(ASGIHTTPConnection):
         await send(_octets(b"", more=False))
 
 
-def _headers(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
+def header_lines(lines: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The header lines of a request, which Hypercorn has checked already."""
     headers = Headers()
     headers._list = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in lines]

@@ -15,12 +15,15 @@ import orjson
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
-from hypercorn.protocol.h2 import H2Protocol
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.events import Request, Response
+from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.utils import filter_pseudo_headers
+from priority.priority import DuplicateStreamError
 
+from jmaplite.web.frames import WebSocketStream
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import CONTENT_TYPE, Problem
 
@@ -62,6 +65,28 @@ class HTTP1(H11Protocol):
     def in_the_middle(self) -> bool:
         """Whether a request's head has begun and not ended."""
         return bool(self.connection.trailing_data[0])
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Begin an answer to a request, or a WebSocket."""
+        if not _upgrades(request):
+            await super()._create_stream(request)
+            return
+        self.stream = WebSocketStream(
+            self.app, self.config, self.context, self.task_group, self.ssl, self.client, self.server,
+            self.stream_send, STREAM_ID,
+        )  # fmt: skip
+        assert isinstance(self.connection, h11.Connection)
+        self.connection = H11WSConnection(self.connection)
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method="GET",
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Take what a stream has to say, with the header lines of every answer."""
@@ -127,6 +152,33 @@ class HTTP2(H2Protocol):
             else:
                 await super()._handle_events([event])
 
+    async def _create_stream(self, request: h2.events.RequestReceived) -> None:
+        """Begin an answer to a request, or a WebSocket (RFC 8441 §5)."""
+        head = list(request.headers or [])
+        fields = dict(head)
+        if fields[b":method"] != b"CONNECT":
+            await super()._create_stream(request)
+            return
+        number = request.stream_id
+        stream = self.streams[number] = WebSocketStream(
+            self.app, self.config, self.context, self.task_group, self.ssl, self.client, self.server,
+            self.stream_send, number,
+        )  # fmt: skip
+        self.stream_buffers[number] = StreamBuffer(self.context.event_class)
+        with suppress(DuplicateStreamError):
+            self.priority.insert_stream(number)
+        self.priority.block(number)
+        await stream.handle(
+            Request(
+                stream_id=number,
+                headers=filter_pseudo_headers(head),
+                http_version="2",
+                method="CONNECT",
+                raw_path=fields[b":path"],
+                state=self.connection_state,
+            )
+        )
+
     async def _refuse(self, request: h2.events.RequestReceived) -> None:
         """Answer a request that no stream is made for; the others of its connection go on (RFC 9113 §8.1.1)."""
         number = request.stream_id
@@ -141,8 +193,19 @@ class HTTP2(H2Protocol):
         await self._flush()
 
 
+def _upgrades(request: h11.Request) -> bool:
+    """Whether a request asks for a WebSocket in place of an answer (RFC 6455 §4.1)."""
+    tokens = [
+        token.strip().lower() for name, value in request.headers if name == b"connection" for token in value.split(b",")
+    ]
+    upgrades = [value.strip().lower() for name, value in request.headers if name == b"upgrade"]
+    return request.method == b"GET" and b"upgrade" in tokens and upgrades == [b"websocket"]
+
+
 def _is_served(head: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a stream can be made of a request: a method but CONNECT, and a path in ASCII."""
+    """Whether a stream can be made of a request: a path in ASCII, and a method; CONNECT for WebSockets alone."""
     fields = dict(head)
     method, path = fields.get(b":method", b""), fields.get(b":path", b"")
-    return method.isascii() and method.upper() not in (b"", b"CONNECT") and path.isascii() and bool(path)
+    if method.upper() == b"CONNECT" and (method != b"CONNECT" or fields.get(b":protocol") != b"websocket"):
+        return False
+    return method.isascii() and bool(method) and path.isascii() and bool(path)
