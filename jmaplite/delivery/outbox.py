@@ -174,7 +174,7 @@ class Outbox:
         return Outcome("queued", f"451 {failure}", now + wait)
 
     def _heard(self, change: Change) -> None:
-        if queue.TYPE in change.types:
+        if queue.TYPE in change.types or not change.types:
             self._wake(change.account_id)
 
     def _wake(self, *account_ids: str) -> None:

@@ -12,28 +12,32 @@ from jmaplite.core import history
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
 from jmaplite.delivery import Outbox
+from jmaplite.server.leading import Lead
 from jmaplite.server.parts import Parts
 from jmaplite.store import StoreError, StoreUnavailable, Writer
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-"""How often commits of other processes are looked for."""
+GLANCE_SECONDS = 1.0
+"""How often it is looked whether the lead can be had, and for commits of other processes where nobody tells of them."""
 
 TIDY_SECONDS = 300.0
 """How often uploads are expired."""
 
 
 class Chores:
-    """What a server does when nobody asks: deliver mail, look for foreign commits, take out uploads that have expired.
+    """What a server does when nobody asks: deliver mail, and take out uploads that have expired.
 
-    `host` is what the server calls itself in mail.
+    Of several processes over one store only that does it which has the lead. `host` is what the server calls itself in
+    mail.
     """
 
     def __init__(self, parts: Parts, host: str) -> None:
         self._parts = parts
         self._stopped = threading.Event()
         self._store_is_away = False
+        self._lead = Lead(parts.ground.store.path)
+        self._is_leading = False
         self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
@@ -44,7 +48,7 @@ class Chores:
 
     def start(self) -> None:
         """Begin."""
-        self._outbox.start()
+        self._do(self._try_to_lead)
         self._thread.start()
 
     def stop(self) -> None:
@@ -53,6 +57,7 @@ class Chores:
         self._outbox.stop()
         if self._thread.is_alive():
             self._thread.join()
+        self._lead.leave()
 
     def tidy(self) -> None:
         """Take out the uploads of every account that have expired, what is left of those before, and old history."""
@@ -78,11 +83,19 @@ class Chores:
 
     def _run(self) -> None:
         next_tidy = time.monotonic() + TIDY_SECONDS
-        while not self._stopped.wait(POLL_SECONDS):
-            self._do(self._parts.ground.store.poll)
-            if time.monotonic() >= next_tidy:
+        while not self._stopped.wait(GLANCE_SECONDS):
+            if not self._parts.ground.hears:
+                self._do(self._parts.ground.store.poll)
+            if not self._is_leading:
+                self._do(self._try_to_lead)
+            elif time.monotonic() >= next_tidy:
                 self._do(self.tidy)
                 next_tidy = time.monotonic() + TIDY_SECONDS
+
+    def _try_to_lead(self) -> None:
+        if self._lead.take():
+            self._is_leading = True
+            self._outbox.start()
 
     def _do(self, chore: Callable[[], None]) -> None:
         try:

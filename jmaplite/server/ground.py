@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +14,32 @@ from jmaplite.datatypes import capabilities, schema
 from jmaplite.store import StoreError
 from jmaplite.store.sqlite import SQLiteStore, random_account_id
 
+logger = logging.getLogger(__name__)
+
 
 class CannotServe(Exception):
     """The server cannot be started; the only argument is a sentence for whoever wanted it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ground:
-    """A store and its blobs. `close` lets go of every file."""
+    """A store and its blobs. `close` lets go of every file.
+
+    `hears` is whether what other processes commit to the store is heard of, so that nobody has to look for it.
+    """
 
     store: SQLiteStore
     blobs: EmbeddedBlobs
+    hears: bool = False
+
+    def join(self) -> None:
+        """Hear of what other processes commit, and let them hear of what is committed here."""
+        try:
+            self.store.join()
+        except StoreError as error:
+            logger.warning("other processes that use the store are not heard at once: %s", error)
+        else:
+            self.hears = True
 
     def failure(self) -> str | None:
         """Why the store cannot be used at the moment, or None. Takes time: the disk is looked at."""

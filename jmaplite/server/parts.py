@@ -68,6 +68,7 @@ def transfer(config: Config, *, create: bool = True) -> Iterator[Transfer]:
         parts = compose(config, create=create)
     except CannotServe as error:
         raise TransferFailed(str(error)) from error
+    parts.ground.join()
     try:
         yield Transfer(parts.engine.services, parts.directory, parts.engine.catalog.fill)
     finally:

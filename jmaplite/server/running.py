@@ -77,6 +77,7 @@ class Server:
 
     async def start(self) -> None:
         """Accept connections. Raises CannotServe; nothing is left open then."""
+        self._ground.join()
         self._hub.start()
         self._measures.start()
         await self._edition.startup()

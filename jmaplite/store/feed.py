@@ -1,4 +1,4 @@
-"""The change feed within one process: whoever listens is called for each commit."""
+"""The change feed: whoever listens is called for each commit."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ _log = logging.getLogger(__name__)
 
 
 class LocalFeed:
-    """Listeners of this process, called in the thread that announces."""
+    """Listeners of this process, called in the thread that announces.
+
+    `elsewhere` is called for what this process has committed itself: that others are to know of it.
+    """
 
     def __init__(self) -> None:
+        self.elsewhere: Callable[[Change], None] | None = None
         self._listeners: tuple[Callable[[Change], None], ...] = ()
         self._lock = threading.Lock()
 
@@ -31,6 +35,12 @@ class LocalFeed:
         with self._lock:
             self._listeners = (*self._listeners, heard)
         return stop
+
+    def committed(self, change: Change) -> None:
+        """Tell every listener of a commit of this process, here and elsewhere."""
+        if self.elsewhere is not None:
+            self.elsewhere(change)
+        self.announce(change)
 
     def announce(self, change: Change) -> None:
         """Tell every listener. A listener that raises is logged: the commit stands."""

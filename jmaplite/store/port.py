@@ -194,7 +194,10 @@ class Account(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit announces: the types that changed in an account, with their new values; only a hint."""
+    """What a commit announces: the types that changed in an account, with their new values; only a hint.
+
+    Without types it is not known which have changed, or whether any has.
+    """
 
     account_id: str
     types: Mapping[str, int]

@@ -15,6 +15,7 @@ from jmaplite.store.ddl import MIGRATIONS, Migration
 from jmaplite.store.disk import on_disk
 from jmaplite.store.feed import LocalFeed
 from jmaplite.store.housekeeping import Housekeeper
+from jmaplite.store.neighbours import Neighbours
 from jmaplite.store.port import AccountInfo, Change, Feed, Schema, StoreError, UnknownAccount, Writer
 from jmaplite.store.secret_files import SECRETS, kept
 from jmaplite.store.sqlite_account import FILE, SQLiteAccount, Surroundings
@@ -22,6 +23,7 @@ from jmaplite.store.sqlite_files import AccountFiles, Identity, identity
 from jmaplite.store.system import System
 
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_FEED = "feed"
 _LEAST_SQLITE = 3_051_003
 """Earlier releases lose data when a checkpoint and a writer race."""
 
@@ -51,6 +53,7 @@ class SQLiteStore:
         self.feed: Feed = self._feed
         self._new_id = new_id
         self._limit = open_accounts
+        self._neighbours: Neighbours | None = None
         self._lock = threading.Lock()
         self._handles: weakref.WeakValueDictionary[str, SQLiteAccount] = weakref.WeakValueDictionary()
         self._open: dict[str, SQLiteAccount] = {}
@@ -105,7 +108,7 @@ class SQLiteStore:
 
         found, made = self._system.add(owner, self._new_id if account_id is None else lambda: account_id, make)
         if made and values:
-            self._feed.announce(Change(found, values))
+            self._feed.committed(Change(found, values))
         return found
 
     def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
@@ -143,6 +146,15 @@ class SQLiteStore:
         """Take the value away that is kept under a digest. Raises StoreUnavailable."""
         return self._system.take_ticket(digest, now)
 
+    def join(self) -> None:
+        """Hear at once of what other processes commit that have done this too, and let them hear of what is here.
+
+        Raises StoreUnavailable; `poll` is the way then.
+        """
+        with on_disk():
+            self._neighbours = Neighbours(self.path / _FEED, self._heard, self._look)
+        self._feed.elsewhere = self._neighbours.announce
+
     def poll(self) -> None:
         """Announce what other processes have committed to the accounts that are open here."""
         for handle in list(self._open.values()):
@@ -163,11 +175,27 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Let go of every file; connections still in use close when they are handed back."""
+        if self._neighbours is not None:
+            self._feed.elsewhere = None
+            self._neighbours.close()
         self._housekeeper.close()
         for handle in list(self._handles.values()):
             handle.close()
         self._open.clear()
         self._system.close()
+
+    def _heard(self, change: Change) -> None:
+        """Another process has committed something."""
+        handle = self._handles.get(change.account_id)
+        if handle is None:
+            self._feed.announce(change)
+        else:
+            handle.heard(change.types)
+
+    def _look(self) -> None:
+        """Another process may have committed something that it could not announce any more."""
+        for info in self.accounts():
+            self._feed.announce(Change(info.id, {}))
 
     def _opened(self, account: SQLiteAccount) -> None:
         """Remember an account that has files open; park those used longest ago when they become too many."""

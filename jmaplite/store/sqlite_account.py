@@ -141,7 +141,11 @@ class SQLiteAccount:
             session.close()
             raise translated(error) from error
         self.give(session)
-        self._announce(now)
+        self.heard(now)
+
+    def heard(self, now: Mapping[str, int]) -> None:
+        """Announce what other processes have committed: the values of types as they are there."""
+        self._announce(now, self.surroundings.feed.announce)
 
     def checkpoint(self) -> None:
         """Carry the write-ahead log into the database, most of it while writers go on; let it begin anew.
@@ -157,6 +161,8 @@ class SQLiteAccount:
             session.connection.set_busy_timeout(_RESTART_MILLISECONDS)
             with self._write_lock, suppress(apsw.BusyError):
                 session.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        except apsw.BusyError:
+            pass  # another process is at it
         except apsw.Error as error:
             raise translated(error) from error
         finally:
@@ -210,7 +216,7 @@ class SQLiteAccount:
             raise translated(error) from error
         finally:
             source.close()
-        self._announce(now)
+        self._announce(now, self.surroundings.feed.committed)
 
     def park(self) -> None:
         """Close the connections that nobody uses; those in use follow when they are handed back."""
@@ -260,7 +266,7 @@ class SQLiteAccount:
         try:
             with self._write_lock:
                 now = self._transact(tasks)
-            self._announce(now)
+            self._announce(now, self.surroundings.feed.committed)
             self._watch_log()
         except (apsw.Error, StoreError) as error:
             if _may_only_read(error):
@@ -332,13 +338,13 @@ class SQLiteAccount:
         except apsw.Error:
             self._close_writer()
 
-    def _announce(self, now: Mapping[str, int]) -> None:
+    def _announce(self, now: Mapping[str, int], announce: Callable[[Change], None]) -> None:
         with self._known_lock:
             known = self._known if self._known is not None else {}
             news = {name: value for name, value in now.items() if value > known.get(name, 0)}
             known.update(news)
         if news:
-            self.surroundings.feed.announce(Change(self.id, news))
+            announce(Change(self.id, news))
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         if pages <= self._wal_pages:  # it has begun anew
