@@ -55,7 +55,7 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "$(PYTHON) is not Python 3.11 or newer: name one that is, as in make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[fast,lint,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[fast,ldap,lint,postgresql,test]'
 	@touch $@
 
 $(DEMO): | $(INSTALLED)

@@ -202,7 +202,7 @@ PORT = Kind(
 )
 DIRECTORY_URL = Kind(
     "url",
-    'a URL such as "ldap://localhost:389", "ldaps://ldap.example.org", "sqlite:///users.db" or "postgresql://host/name"',
+    'a URL such as "ldap://localhost:389", "ldaps://ldap.example.org", "sqlite:///var/lib/users.db" or "postgresql://host/name"',
     _directory_url,
 )
 CONTACT = Kind("url", 'a URL such as "mailto:postmaster@example.org" or "https://example.org/"', _contact)

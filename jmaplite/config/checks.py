@@ -283,6 +283,8 @@ def _directories_have_nothing_of_another_type(settings: Settings) -> None:
 def _queries_take_one_value(settings: Settings) -> None:
     for beginning in ("query.", "filter.", "bind.auth.dn"):
         for _, setting in settings.beginning((f"{_DIRECTORY}.{beginning}",)):
+            if setting.key.endswith(".principals"):
+                continue  # it is asked for everybody
             if "?" not in setting.value and "$1" not in setting.value:
                 _wrong(settings, setting, "needs a ? where the value goes that is looked for")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -195,9 +196,21 @@ def _secret_text(value: object) -> str:
 _ARGON2 = re.compile(
     r"\$argon2(id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,5},p=\d{1,5}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
 )
-_SCHEME = re.compile(
-    r"\$[a-z0-9-]{1,20}\$|\$argon2|\{(?:S?SHA\d*|S?MD5|CRYPT|PBKDF2[\w-]*|ARGON2\w*|PLAIN|CLEAR\w*)\}", re.I
+_HASHES = (
+    r"\$2[aby]\$\d{2}\$[./A-Za-z0-9]{53}",
+    r"\$1\$[^\s:$]{0,8}\$[./A-Za-z0-9]{22}",
+    r"\$5\$(?:rounds=\d+\$)?[^\s:$]{0,16}\$[./A-Za-z0-9]{43}",
+    r"\$6\$(?:rounds=\d+\$)?[^\s:$]{0,16}\$[./A-Za-z0-9]{86}",
+    r"\$pbkdf2(?:-sha\d+)?\$[^\s:]{8,}",
+    r"\$scrypt\$[^\s:]{8,}",
+    r"\{(?:SHA|SSHA|SSHA256|SSHA512|MD5|SMD5)\}[A-Za-z0-9+/]{16,}={0,2}",
+    r"\{(?:CRYPT|ARGON2(?:I|D|ID)?|BLF-CRYPT|MD5-CRYPT|SHA(?:256|512)-CRYPT)\}\$[^\s:]{8,}",
+    r"\{(?:PLAIN|CLEAR|CLEARTEXT)\}.+",
 )
+"""Passwords as they may stand in a file, beside plain ones and argon2 hashes."""
+
+_HASH = re.compile("|".join(_HASHES), re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(r"\$[A-Za-z0-9-]{1,20}\$|\$argon2|\{[A-Za-z0-9.-]{2,20}\}")
 
 
 def _secret(value: object) -> str:
@@ -208,9 +221,25 @@ def _secret(value: object) -> str:
     if text.startswith("$argon2"):
         if not _ARGON2.fullmatch(text):
             raise Wrong("is not a whole argon2 hash ($argon2id$v=19$m=...,t=...,p=...$SALT$HASH)")
-    elif scheme:
-        raise Wrong(f"hashes of the kind {scheme[0]} are not supported: use an argon2 hash or a plain password")
+    elif scheme and not _HASH.fullmatch(text):
+        raise Wrong(
+            f"is no whole hash of the kind {scheme[0]}, or that kind is not supported "
+            "(a plain password that begins like this is written {PLAIN}PASSWORD)"
+        )
     return text
+
+
+def _moment(value: object) -> float:
+    if isinstance(value, str):
+        try:
+            value = datetime.datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise Wrong from None
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime.datetime):
+        raise Wrong
+    return (value if value.tzinfo else value.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def _token(value: object) -> str:
@@ -248,7 +277,8 @@ PATH = Kind("path", "a path", _path)
 FILE = Kind("file", 'a path, "file://PATH" or "%{file:PATH}%"', _file, keeps_file=True)
 LOGIN = Kind("string", "a name to log in with", _login)
 MODE = Kind("mode", 'the mode of a file such as "660"', _mode)
-SECRET = Kind("password", "a password or an argon2 hash", _secret)
+SECRET = Kind("password", "a password or the hash of one", _secret)
+MOMENT = Kind("date and time", "a date and time such as 2027-01-31T12:00:00Z", _moment)
 SECRET_TEXT = Kind("password", "a password", _secret_text)
 TOKEN = Kind("token", '"sha256:HEX" or "TOKEN NAME:sha256:HEX", with 64 hexadecimal digits', _token)
 

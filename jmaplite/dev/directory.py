@@ -104,8 +104,20 @@ class FixtureDirectory:
         return sorted([*self._own.principals(), *self.base.principals()], key=lambda one: one.name)
 
     def by_email(self, address: str) -> Principal | None:
-        """The principal that receives mail for an address."""
+        """The principal whose own an address is."""
         return self._own.by_email(address) or self.base.by_email(address)
+
+    def recipients(self, address: str) -> tuple[Principal, ...]:
+        """Everybody who receives mail for an address."""
+        return self._own.recipients(address) or self.base.recipients(address)
+
+    def is_local(self, domain: str) -> bool:
+        """Whether a domain is one of those here."""
+        return self._own.is_local(domain) or self.base.is_local(domain)
+
+    def close(self) -> None:
+        """Let go of every connection of the configuration's directory."""
+        self.base.close()
 
     def _is_nobody(self, name: str) -> bool:
         return self.principal(name) is None and self.by_email(name) is None

@@ -28,8 +28,9 @@ PASSWORD = "password"  # noqa: S105
 class Credentials:
     """Asks a directory who an Authorization header belongs to; safe to use from any thread.
 
-    `ttl` is how many seconds an answer is good for, `size` how many are kept. Refusals are not kept. The
-    header itself is never kept either, only its HMAC under a key of this object. `clock` answers seconds.
+    `ttl` is how many seconds an answer is good for (but no longer than what it rests on), `size` how many are kept.
+    Refusals are not kept. The header itself is never kept either, only its HMAC under a key of this object. `clock`
+    answers seconds, `now` those since the epoch.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Credentials:
         ttl: float = 300,
         clock: Callable[[], float] = time.monotonic,
         size: int = 10_000,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._ttl = ttl
         self._clock = clock
         self._size = size
+        self._now = now
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[float, Principal]] = {}
@@ -51,8 +54,7 @@ class Credentials:
 
     def cached(self, authorization: str) -> Principal | None:
         """Whom a header is known to belong to, or None. Quick: no hashing of passwords, no network."""
-        found = self._known.get(self._place(authorization))
-        return found[1] if found is not None and self._clock() < found[0] else None
+        return self._good(self._known.get(self._place(authorization)))
 
     def verify(self, authorization: str) -> Principal | None:
         """Whom a header (Basic, RFC 7617; Bearer, RFC 6750) belongs to, or None.
@@ -64,9 +66,9 @@ class Credentials:
             return None
         place = self._place(authorization)
         with self._lock:
-            found = self._known.get(place)
-            if found is not None and self._clock() < found[0]:
-                return found[1]
+            known = self._good(self._known.get(place))
+            if known is not None:
+                return known
             asked = self._asked.get(place)
             mine = asked is None
             if asked is None:
@@ -80,6 +82,13 @@ class Credentials:
         with self._lock:
             self._known = {}
             self._asked = {}
+
+    def _good(self, found: tuple[float, Principal] | None) -> Principal | None:
+        """Who was found, if that is still good."""
+        if found is None or self._clock() >= found[0]:
+            return None
+        principal = found[1]
+        return principal if principal.expires is None or self._now() < principal.expires else None
 
     def _answer(self, place: bytes, authorization: str, asked: Future[Principal | None]) -> None:
         try:

@@ -16,13 +16,14 @@ from jmaplite.directory.tokens import Tokens, credential_of
 class Entry:
     """A principal with what proves who it is.
 
-    `secrets` are passwords, plain or as argon2 hashes, of which each is good; `tokens` are `sha256:HEX` or
-    `NAME:sha256:HEX`.
+    `secrets` are passwords, plain or hashed, of which each is good; `tokens` are `sha256:HEX` or `NAME:sha256:HEX`;
+    `lists` are addresses of mailing lists that the principal is on.
     """
 
     principal: Principal
     secrets: tuple[str, ...] = field(default=(), repr=False)
     tokens: tuple[str, ...] = field(default=(), repr=False)
+    lists: tuple[str, ...] = ()
 
 
 _NOBODY = Entry(Principal(""))
@@ -39,12 +40,16 @@ class MemoryDirectory:
         self._entries = {entry.principal.name: entry for entry in entries}
         self._by_login = {_normalized(name): entry for name, entry in self._entries.items()}
         self._by_email: dict[str, Entry] = {}
+        self._lists: dict[str, tuple[Principal, ...]] = {}
         self._tokens: Tokens[Principal] = Tokens()
         for entry in self._entries.values():
             for address in entry.principal.emails:
                 self._by_email.setdefault(_folded(address), entry)
+            for address in entry.lists:
+                self._lists[_folded(address)] = (*self._lists.get(_folded(address), ()), entry.principal)
             for token in entry.tokens:
                 self._tokens.add(token, entry.principal)
+        self._domains = {address.rpartition("@")[2] for address in (*self._by_email, *self._lists)}
         self._verifier = Verifier(entry.secrets for entry in self._entries.values())
 
     def verify_password(self, name: str, password: str) -> Principal | None:
@@ -73,9 +78,21 @@ class MemoryDirectory:
         return sorted((entry.principal for entry in self._entries.values()), key=lambda one: one.name)
 
     def by_email(self, address: str) -> Principal | None:
-        """The principal that receives mail for an address."""
+        """The principal whose own an address is."""
         entry = self._by_email.get(_folded(address))
         return entry.principal if entry else None
+
+    def recipients(self, address: str) -> tuple[Principal, ...]:
+        """Everybody who receives mail for an address."""
+        owner = self.by_email(address)
+        return (owner,) if owner else self._lists.get(_folded(address), ())
+
+    def is_local(self, domain: str) -> bool:
+        """Whether a domain is one of those here."""
+        return _folded(domain) in self._domains
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 def _normalized(name: str) -> str:

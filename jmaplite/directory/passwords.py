@@ -1,17 +1,58 @@
-"""Passwords, plain or as argon2 hashes: making and verifying them."""
+"""Passwords, plain or hashed in one of the formats that people have: making and verifying them."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
+import re
 import unicodedata
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import argon2
+
+if TYPE_CHECKING:
+    from passlib.context import CryptContext
+
+_HASH = re.compile(r"\$[A-Za-z0-9-]{1,20}\$|\$argon2|\{[A-Za-z0-9.-]{2,20}\}")
+"""What a hash begins with, be it of a kind that is known here or not: such a thing is never a password itself."""
+
+_PLAIN = re.compile(r"\{(?:PLAIN|CLEAR|CLEARTEXT)\}", re.IGNORECASE)
+_WRAPPED = re.compile(r"\{(?:CRYPT|ARGON2(?:I|D|ID)?|BLF-CRYPT|MD5-CRYPT|SHA(?:256|512)-CRYPT)\}(?=\$)", re.IGNORECASE)
+"""What LDAP servers and Dovecot write before a hash that tells its kind by itself."""
+
+_BCRYPT = re.compile(r"\$2[abxy]?\$")
+_BCRYPT_OCTETS = 72
+"""What bcrypt looks at: those who hashed a longer password dropped the rest."""
+
+_SCHEMES = (
+    "sha512_crypt",
+    "sha256_crypt",
+    "md5_crypt",
+    "pbkdf2_sha512",
+    "pbkdf2_sha256",
+    "pbkdf2_sha1",
+    "scrypt",
+    "ldap_salted_sha512",
+    "ldap_salted_sha256",
+    "ldap_salted_sha1",
+    "ldap_sha1",
+    "ldap_salted_md5",
+    "ldap_md5",
+)
+"""Kinds that libpass knows, by its names."""
+
+_COSTS = (
+    (re.compile(r"\$[56]\$rounds=(\d+)"), 1_000_000),
+    (re.compile(r"\$2[abxy]?\$(\d+)"), 16),
+    (re.compile(r"\$pbkdf2[a-z0-9-]*\$(\d+)"), 5_000_000),
+    (re.compile(r"\$scrypt\$ln=(\d+)"), 18),
+    (re.compile(r"\$argon2\w+\$(?:v=\d+\$)?m=(\d+)"), 2**20),
+    (re.compile(r"\$argon2\w+\$(?:v=\d+\$)?m=\d+,t=(\d+)"), 64),
+)
+"""The parameter of each kind that makes it dear, and how high it may be: people may write their own hashes."""
 
 
 def hash_password(password: str) -> str:
@@ -20,20 +61,23 @@ def hash_password(password: str) -> str:
 
 
 def is_hash(secret: str) -> bool:
-    """Whether a secret is an argon2 hash rather than the password itself."""
-    return secret.startswith("$argon2")
+    """Whether a secret is a hash, of whatever kind, rather than the password itself."""
+    return _HASH.match(secret) is not None and not _PLAIN.match(secret)
 
 
 def verify(secret: str, password: str) -> bool:
-    """Whether a password is the one that a secret (plain, or an argon2 hash) stands for.
+    """Whether a password is the one that a secret (plain, or a hash) stands for.
 
-    The time depends on the kind of secret alone. A damaged hash fits no password.
+    The time depends on the kind of secret alone. A damaged hash, or one of an unknown kind, fits no password.
     """
     if not is_hash(secret):
-        return hmac.compare_digest(_digest(secret), _digest(password))
+        return hmac.compare_digest(_digest(_PLAIN.sub("", secret, 1)), _digest(password))
+    secret = _WRAPPED.sub("", secret, 1)
+    if not _is_affordable(secret):
+        return False
     try:
-        return _hasher().verify(secret, _octets(password))
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return _fits(secret, _octets(password))
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, ValueError, TypeError):
         return False
 
 
@@ -48,15 +92,33 @@ class Verifier:
         known = list(known)
         hashes = [secret for one in known for secret in one if is_hash(secret)]
         self._work = max((sum(map(is_hash, one)) for one in known), default=0)
-        self._dummy = _dummy(hashes) if hashes else ""
+        self._dummy = _example(hashes) if hashes else ""
 
     def any_fits(self, stored: Sequence[str], password: str) -> bool:
         """Whether any of the secrets fits."""
         if any(verify(secret, password) for secret in stored):
             return True
         for _ in range(self._work - sum(map(is_hash, stored))):
-            verify(self._dummy, password)
+            verify(self._dummy, password)  # whatever comes of it
         return False
+
+
+def _fits(secret: str, octets: bytes) -> bool:
+    """Whether octets fit a hash. Raises several errors for what is none."""
+    if secret.startswith("$argon2"):
+        return _hasher().verify(secret, octets)
+    if _BCRYPT.match(secret):
+        import bcrypt  # only those who have such hashes wait for it
+
+        return bcrypt.checkpw(octets[:_BCRYPT_OCTETS], secret.encode())
+    scheme, brace, rest = secret.partition("}")
+    fits: bool = _context().verify(octets, scheme.upper() + brace + rest if brace else secret)
+    return fits
+
+
+def _is_affordable(secret: str) -> bool:
+    """Whether trying a password on a hash takes a bounded time and memory."""
+    return all((found := cost.match(secret)) is None or int(found[1][:12]) <= most for cost, most in _COSTS)
 
 
 @cache
@@ -64,11 +126,18 @@ def _hasher() -> argon2.PasswordHasher:
     return argon2.PasswordHasher()
 
 
-def _dummy(hashes: Iterable[str]) -> str:
-    """A hash of nothing that costs as much to verify as most of these."""
-    [(settings, _)] = Counter(one.rsplit("$", 2)[0] for one in hashes).most_common(1)
-    salt, digest = (b64encode(secrets.token_bytes(n)).rstrip(b"=").decode() for n in (16, 32))
-    return f"{settings}${salt}${digest}"
+@cache
+def _context() -> CryptContext:
+    from passlib.context import CryptContext  # the same
+
+    return CryptContext(schemes=list(_SCHEMES))
+
+
+def _example(hashes: Sequence[str]) -> str:
+    """One of these that costs as much to verify as most of them."""
+    kinds = [one.partition("}")[0] if one.startswith("{") else one.rsplit("$", 2)[0] for one in hashes]
+    [(kind, _)] = Counter(kinds).most_common(1)
+    return hashes[kinds.index(kind)]
 
 
 def _digest(text: str) -> bytes:

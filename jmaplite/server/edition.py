@@ -63,13 +63,21 @@ def edition(
     before: Edition | None = None,
 ) -> Edition:
     """The edition of a configuration. A directory that is the same as before stays, with whom it has recognised."""
-    same = before is not None and before.config.directory == config.directory
+    same = before is not None and _is_known_alike(before.config, config)
     parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
-    credentials = before.credentials if before and same else Credentials(parts.directory)
+    cache = config.session_cache
+    credentials = Credentials(parts.directory, ttl=cache.ttl, size=cache.size, now=extension.clock)
+    if before and same:
+        credentials = before.credentials
     settings = http_settings(config, timeouts)
     app = create_app(parts.engine, credentials, decode, settings, hub, status.metrics)
     extension.install(app)
     return Edition(config, parts, credentials, app, create_admin(settings, status))
+
+
+def _is_known_alike(before: Config, config: Config) -> bool:
+    """Whether two configurations have the same directory, and remember whom it has recognised for as long."""
+    return before.directory == config.directory and before.session_cache == config.session_cache
 
 
 def lasting(config: Config, before: Config) -> Config:

@@ -37,20 +37,24 @@ class Parts:
         return None if present is None else view(self.engine.catalog, self.engine.accounts(present))
 
     def close(self) -> None:
-        """Let go of every file, the ground's too."""
+        """Let go of every file and connection, the ground's too."""
+        self.directory.close()
         self.ground.close()
 
 
 def furnish(
     ground: Ground, config: Config, users: Directory | None = None, extension: Extension | None = None
 ) -> Parts:
-    """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already."""
+    """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already.
+
+    Raises CannotServe.
+    """
     mail, submission = mail_settings(config), submission_settings(config)
     off = config.capabilities.off
     transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
     catalog = Catalog((*capabilities(mail, submission, without=off), *transports)).without(off)
     extension = extension or Extension()
-    users = users or extension.users(directory(config))
+    users = users or extension.users(directory(config, extension.clock))
     settings = {MAIL: mail, SUBMISSION: submission}
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
     return Parts(ground, users, extension.make_engine(services, catalog, users))
@@ -58,7 +62,12 @@ def furnish(
 
 def compose(config: Config, *, create: bool = True) -> Parts:
     """The same over the store that the configuration names, made if it is not there, or not. Raises CannotServe."""
-    return furnish(opened(config, create=create), config)
+    ground = opened(config, create=create)
+    try:
+        return furnish(ground, config)
+    except CannotServe:
+        ground.close()
+        raise
 
 
 @contextmanager

@@ -111,6 +111,8 @@ class Server:
             self._listen(*found)
             before.app.successor = after.app
             self._in_background(before.retire())
+            if after.parts.directory is not before.parts.directory:
+                await asyncio.to_thread(before.parts.directory.close)
 
     async def stop(self) -> None:
         """Let what is under way end, within a bound, and let go of everything."""

@@ -50,6 +50,15 @@ class Asked:
     def by_email(self, address: str) -> Principal | None:
         raise NotImplementedError
 
+    def recipients(self, address: str) -> tuple[Principal, ...]:
+        raise NotImplementedError
+
+    def is_local(self, domain: str) -> bool:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
 
 class Clock:
     def __init__(self) -> None:
@@ -104,6 +113,20 @@ def test_an_answer_given_again_is_good_for_its_time_again() -> None:
         assert credentials.verify(GOOD) == JANE
         assert credentials.cached(GOOD) == JANE
         clock.now += 300
+
+
+def test_an_answer_is_good_for_no_longer_than_what_it_rests_on() -> None:
+    class Expiring(Asked):
+        def verify_token(self, token: str) -> Principal | None:
+            return Principal("jane", expires=5000.0)
+
+    clock, now = Clock(), Clock()
+    credentials = Credentials(Expiring(), ttl=300, clock=clock, now=now)
+    now.now = 4999.0
+    credentials.verify("Bearer T")
+    assert credentials.cached("Bearer T") == JANE
+    now.now = 5000.0
+    assert credentials.cached("Bearer T") is None
 
 
 def test_forget_asks_anew() -> None:

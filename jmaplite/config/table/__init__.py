@@ -8,7 +8,7 @@ from pathlib import Path
 from jmaplite.config.mistakes import Mistake
 from jmaplite.config.table.capabilities import Capabilities
 from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
-from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, User
+from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, Token, User
 from jmaplite.config.table.jmap import (
     Compat,
     Conversations,
@@ -68,6 +68,7 @@ __all__ = [
     "Sql",
     "Store",
     "Submission",
+    "Token",
     "User",
     "WebSocket",
 ]

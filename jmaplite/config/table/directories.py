@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from jmaplite.config.addresses import DIRECTORY_URL, EMAIL, HOST, RECEIVER
 from jmaplite.config.kinds import (
     BOOLEAN,
+    FILE,
     LINE,
     LOGIN,
+    MOMENT,
     SECONDS,
     SECRET,
     SECRET_TEXT,
@@ -41,7 +44,7 @@ class Principal:
     secrets: tuple[str, ...] = option(
         "secret",
         many(SECRET),
-        "Password, plain or as an argon2 hash; each of several is good. Without one there is no logging in.",
+        "Password, plain or as a hash; each of several is good. Without one there is no logging in.",
         default=(),
         secret=True,
     )
@@ -82,33 +85,55 @@ class Group(Principal):
     type: str = "group"
 
 
+@section("directory.<id>.tokens[]")
+class Token:
+    """A token of a user of any kind of directory, good as a bearer token and in place of the password.
+
+    `jmaplite token` writes them. One `[[directory.\"NAME\".tokens]]` for each.
+    """
+
+    user: str = option("user", LOGIN, "The name of the principal that it lets in.")
+    name: str = option("name", LINE, "What it is called, such as the device that has it.")
+    hash: str = option("hash", TOKEN, "Its SHA-256: `sha256:` and 64 hexadecimal digits.", secret=True)
+    created: float | None = option("created", MOMENT, "When it was made.", default=None, shown="unknown")
+    expires: float | None = option("expires", MOMENT, "Until when it is good.", default=None, shown="never")
+
+
 @section("directory.<id>")
 class Sql:
     """What a directory of type `sql` needs besides. Queries are given one value, for which `?` stands."""
 
     query_name: str = option(
-        "query.name", LINE, "Answers one row about the principal of a log-in name, in the columns below.", default=""
+        "query.name", STRING, "Answers one row about the principal of a log-in name, in the columns below.", default=""
     )
     query_members: str = option(
-        "query.members", LINE, "Answers the groups that the principal of a name is a member of.", default=""
+        "query.members", STRING, "Answers the groups that the principal of a name is a member of.", default=""
     )
     query_recipients: str = option(
-        "query.recipients", LINE, "Answers the names of those who receive mail for an address.", default=""
+        "query.recipients", STRING, "Answers the names of those who receive mail for an address.", default=""
     )
     query_emails: str = option(
-        "query.emails", LINE, "Answers the addresses of the principal of a name, the first as sender.", default=""
+        "query.emails", STRING, "Answers the addresses of the principal of a name, the first as sender.", default=""
     )
     query_secrets: str = option(
-        "query.secrets", LINE, "Answers further secrets of the principal of a name.", default=""
+        "query.secrets", STRING, "Answers further secrets of the principal of a name.", default=""
     )
-    query_verify: str = option("query.verify", LINE, "Answers addresses that are like a part of one.", default="")
-    query_expand: str = option("query.expand", LINE, "Answers the addresses on a mailing list.", default="")
-    query_domains: str = option("query.domains", LINE, "Answers a row if a domain is at home here.", default="")
+    query_verify: str = option("query.verify", STRING, "Taken, but nobody is told who is there (VRFY).", default="")
+    query_expand: str = option("query.expand", STRING, "Answers the addresses on a mailing list.", default="")
+    query_principals: str = option(
+        "query.principals",
+        STRING,
+        "Answers the names of all principals, without a value; for commands that go through every account.",
+        default="",
+    )
+    query_domains: str = option("query.domains", STRING, "Answers a row if a domain is at home here.", default="")
     column_name: str = option("columns.name", LINE, "The column with the name.", default="name")
     column_type: str = option(
         "columns.type", LINE, "The column with the type.", default="type", aliases=("columns.class",)
     )
-    column_description: str = option("columns.description", LINE, "The column with the name.", default="description")
+    column_description: str = option(
+        "columns.description", LINE, "The column with the name for people.", default="description"
+    )
     column_secret: str = option("columns.secret", LINE, "The column with the secret.", default="secret")
     column_email: str = option("columns.email", LINE, "The column with the addresses.", default="email")
     column_quota: str = option("columns.quota", LINE, "The column with the quota, in octets.", default="quota")
@@ -128,19 +153,38 @@ class Ldap:
         "Check passwords by binding as the user, not by the entry's secret.",
         default=False,
     )
-    bind_auth_dn: str = option("bind.auth.dn", LINE, "The name to bind as, with a `?` for the log-in name.", default="")
+    bind_auth_dn: str = option(
+        "bind.auth.dn",
+        LINE,
+        "The DN to bind as, with a `?` for the log-in name; not set: the DN of the entry that is found.",
+        default="",
+    )
     bind_auth_search: bool = option(
-        "bind.auth.search", BOOLEAN, "Search for the entry as that user, not as `bind.dn`.", default=True
+        "bind.auth.search", BOOLEAN, "Then search for the entry as that user, not as `bind.dn`.", default=True
     )
     tls_enable: bool = option("tls.enable", BOOLEAN, "Begin TLS with StartTLS.", default=False)
     tls_allow_invalid_certs: bool = option(
         "tls.allow-invalid-certs", BOOLEAN, "Accept a certificate of anybody.", default=False
     )
+    tls_ca: Path | None = option(
+        "tls.ca",
+        FILE,
+        "A file of certificates to believe, in PEM.",
+        default=None,
+        shown="the system's",
+    )
     filter_name: str = option("filter.name", LINE, "Finds the entry of a log-in name.", default="")
     filter_email: str = option("filter.email", LINE, "Finds the entries of an address.", default="")
-    filter_verify: str = option("filter.verify", LINE, "Finds addresses that are like a part of one.", default="")
-    filter_expand: str = option("filter.expand", LINE, "Finds the addresses on a mailing list.", default="")
+    filter_verify: str = option("filter.verify", LINE, "Taken, but nobody is told who is there (VRFY).", default="")
+    filter_expand: str = option("filter.expand", LINE, "Finds the entries that are on a mailing list.", default="")
     filter_domains: str = option("filter.domains", LINE, "Finds whether a domain is at home here.", default="")
+    filter_groups: str = option(
+        "filter.groups",
+        LINE,
+        "Finds the groups of a member by its DN, such as `(&(objectClass=groupOfNames)(member=?))`, where entries "
+        "do not name their groups themselves.",
+        default="",
+    )
     attribute_name: tuple[str, ...] = option(
         "attributes.name", many(LINE), "The attribute with the name.", default=("uid",)
     )
@@ -152,7 +196,7 @@ class Ldap:
         aliases=("attributes.class",),
     )
     attribute_description: tuple[str, ...] = option(
-        "attributes.description", many(LINE), "The attribute with the name.", default=("description",)
+        "attributes.description", many(LINE), "The attribute with the name for people.", default=("description",)
     )
     attribute_secret: tuple[str, ...] = option(
         "attributes.secret", many(LINE), "The attribute with the secret.", default=("userPassword",)
@@ -198,6 +242,7 @@ class Directory:
     principal_rows: tuple[Principal, ...] = rows(Principal)
     user_rows: tuple[User, ...] = rows(User)
     group_rows: tuple[Group, ...] = rows(Group)
+    tokens: tuple[Token, ...] = rows(Token)
     sql: Sql = part(Sql)
     ldap: Ldap = part(Ldap)
     disable: bool = option("disable", BOOLEAN, "Let nobody of this directory in.", default=False)
@@ -232,10 +277,10 @@ class Directory:
         aliases=("cache.entries",),
     )
     cache_ttl_positive: int = option(
-        "cache.ttl.positive", SECONDS, "How long somebody who is there is remembered.", default=3600, shown='"1h"'
+        "cache.ttl.positive", SECONDS, "How long somebody who is there is remembered.", default=300, shown='"5m"'
     )
     cache_ttl_negative: int = option(
-        "cache.ttl.negative", SECONDS, "How long it is remembered that nobody is there.", default=600, shown='"10m"'
+        "cache.ttl.negative", SECONDS, "How long it is remembered that nobody is there.", default=30, shown='"30s"'
     )
     pool_max_connections: int = option(
         "pool.max-connections", at_least(1), "Connections to the database or LDAP server.", default=10
