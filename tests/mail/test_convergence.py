@@ -30,6 +30,9 @@ FILTERS: list[Any] = [
     {"operator": "OR", "conditions": [{"hasKeyword": "work"}, {"from": "ann"}]},
     {"operator": "NOT", "conditions": [{"hasKeyword": "$seen"}, {"text": "plum"}]},
     {"after": "2020-09-14T00:00:00Z", "minSize": 100},
+    {"header": ["In-Reply-To"], "hasAttachment": False},
+    {"operator": "OR", "conditions": [{"someInThreadHaveKeyword": "$seen"}, {"before": "2020-09-15T12:00:01Z"}]},
+    {"operator": "OR", "conditions": []},
     "inbox",
     "archive and unseen",
     "other than trash",
@@ -44,6 +47,8 @@ SORTS: list[Any] = [
     [{"property": "hasKeyword", "keyword": "$flagged", "isAscending": False}],
     [{"property": "someInThreadHaveKeyword", "keyword": "$seen"}, {"property": "receivedAt"}],
     [{"property": "allInThreadHaveKeyword", "keyword": "work"}, {"property": "sentAt"}],
+    [{"property": "to", "collation": "i;ascii-numeric"}, {"property": "hasKeyword", "keyword": "work"}],
+    [{"property": "subject", "collation": "i;unicode-casemap", "isAscending": False}, {"property": "receivedAt"}],
 ]
 
 MAILBOX_QUERIES: list[dict[str, Any]] = [
@@ -53,6 +58,8 @@ MAILBOX_QUERIES: list[dict[str, Any]] = [
     {"filter": {"hasAnyRole": False}, "sort": [{"property": "name"}]},
     {"filter": {"name": "a"}, "sort": [{"property": "name"}], "sortAsTree": True},
     {"filter": {"isSubscribed": True}, "filterAsTree": True},
+    {"filter": {"operator": "NOT", "conditions": [{"name": "box"}, {"role": "trash"}]}, "filterAsTree": True},
+    {"sort": [{"property": "name", "collation": "i;ascii-numeric", "isAscending": False}], "sortAsTree": True},
     {"filter": {"parentId": None}, "sort": [{"property": "name"}], "sortAsTree": True, "filterAsTree": True},
 ]
 
@@ -153,7 +160,7 @@ class History:
     def step(self) -> None:
         rnd = self.rnd
         action = rnd.choice([self.import_, self.import_, self.import_, self.flag, self.flag, self.move, self.destroy,
-                             self.copy, self.change_mailboxes])  # fmt: skip
+                             self.copy, self.change_mailboxes, self.several])  # fmt: skip
         action()
 
     def some(self, values: list[str]) -> dict[str, bool]:
@@ -194,6 +201,13 @@ class History:
     def move(self) -> None:
         boxes = self.ids("Mailbox")
         self.client.call("Email/set", update={email: {"mailboxIds": self.some(boxes)} for email in self.pick("Email")})
+
+    def several(self) -> None:
+        """Keywords and Mailboxes at once, while another Email ends."""
+        boxes = self.ids("Mailbox")
+        patch = {"mailboxIds": self.some(boxes), f"keywords/{self.rnd.choice(KEYWORDS)}": self.rnd.choice([True, None])}
+        update = dict.fromkeys(self.pick("Email"), patch)
+        self.client.call("Email/set", update=update, destroy=self.pick("Email")[:1])
 
     def destroy(self) -> None:
         self.client.call("Email/set", destroy=self.pick("Email"))
@@ -237,8 +251,9 @@ class History:
                 ]
             )
             self.client.call("Mailbox/set", update={rnd.choice(boxes): change})
-        elif kind == 2:
-            self.client.call("Mailbox/set", destroy=[rnd.choice(boxes)], onDestroyRemoveEmails=rnd.random() < 0.5)
+        elif kind == 2 and len(boxes) > 1:
+            # Those that filters name go as well as others.
+            self.client.call("Mailbox/set", destroy=[rnd.choice(boxes)], onDestroyRemoveEmails=rnd.random() < 0.7)
         elif kind == 3:
             trash = [box["id"] for box in self.client.call("Mailbox/get")["list"] if box["role"] == "trash"]
             update: dict[str, Any] = {box: {"role": None} for box in trash}

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from jmaplite.formats.mime.fields import unfold, without_comments
 
 _DATE_TIME = re.compile(
-    r"\s*+(?:[A-Za-z]++\s*+(?:,\s*+)?)?(\d{1,2})\s*+([A-Za-z]{3,9})\s*+(\d{2,4})\s++(\d{1,2})\s*+:\s*+(\d{2})"
-    r"(?:\s*+:\s*+(\d{2}))?\s*+(?:([+-])(\d\d):?(\d\d)(?!\d)|([A-Za-z]++))"
+    r"\s*+(?:[A-Za-z]++\s*+(?:,\s*+)?)?(\d{1,2})\s*+([A-Za-z]{3,9})\s*+(\d{2,4})\s++(\d{1,2})\s*+:\s*+(\d{1,2})"
+    r"(?:\s*+:\s*+(\d{1,2}))?\s*+(?:([+-])(\d\d):?(\d\d)(?!\d)|([A-Za-z]++))"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 5322 §4.3; every other zone, military ones included, counts as "-0000".
