@@ -144,7 +144,8 @@ class Listening:
             ends = await self._ends(inner, address)
             reader, writer = await self._streams(inner)
         except (OSError, TimeoutError, proxied.NotProxied) as error:
-            logger.info("listener %s: a connection did not begin: %r", self.listener.id, error)
+            level = logging.WARNING if isinstance(error, proxied.NotProxied) else logging.DEBUG
+            logger.log(level, "listener %s: a connection did not begin: %r", self.listener.id, error)
             inner.close()
             return
         except asyncio.CancelledError:

@@ -31,8 +31,8 @@ _LOGGED = 100
 
 def begin(request: JMAPRequest) -> None:
     """Give a request its id: the one that a trusted proxy has given it, or a new one."""
-    told = request.headers.get("X-Request-Id")
-    if told is not None and _TAKEN.fullmatch(told) and is_proxied(request):
+    told = request.headers.get("X-Request-Id") if is_proxied(request) else None
+    if told is not None and _TAKEN.fullmatch(told):
         request.id = told
     else:
         request.id = f"{_PREFIX}-{next(_numbers):x}"

@@ -103,3 +103,46 @@ def test_a_page_that_is_not_let_in_reads_nothing(page: Browser, tmp_path: Path) 
         folder.mkdir()
         with serving(folder, more) as site:
             assert page.run(script, base(site), DEMO) == ["TypeError", "TypeError"]
+
+
+def test_a_page_is_told_of_changes_as_they_happen(page: Browser, site: Site) -> None:
+    """By fetch, which can log in, and which reads the stream as it comes."""
+    script = (
+        CLIENT
+        + """
+        const url = session.eventSourceUrl.replace("{types}", "*").replace("{closeafter}", "state")
+            .replace("{ping}", 0);
+        const stream = await fetch(url, {headers: {...headers, "Last-Event-ID": ""}});
+        const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader();
+        const first = await reader.read();
+        await api(["Mailbox/set", {accountId: account, create: {a: {name: "New " + Math.random()}}}, "0"]);
+        let text = first.value;
+        for (let piece; !(piece = await reader.read()).done;) text += piece.value;
+        const state = text.split("\\n").find(line => line.startsWith("data: ") && line.includes("StateChange"));
+        return [stream.headers.get("Content-Type"), Object.keys(JSON.parse(state.slice(6)).changed[account])];
+        """
+    )
+    kind, types = page.run(script, base(site), DEMO)
+    assert kind.startswith("text/event-stream")
+    assert "Mailbox" in types
+
+
+def test_an_event_source_of_the_browser_listens_with_a_ticket(page: Browser, site: Site) -> None:
+    """An EventSource cannot log in: the page gets a ticket for it."""
+    script = (
+        CLIENT
+        + """
+        const answer = await fetch(args[0] + "/jmap/ticket/", {method: "POST", headers});
+        const ticket = (await answer.json()).ticket;
+        const url = session.eventSourceUrl.replace("{types}", "Mailbox").replace("{closeafter}", "no")
+            .replace("{ping}", 0);
+        const source = new EventSource(url + "&ticket=" + encodeURIComponent(ticket));
+        await new Promise((opened, failed) => { source.onopen = opened; source.onerror = failed; });
+        const told = new Promise(done => source.addEventListener("state", event => done(event.data)));
+        await api(["Mailbox/set", {accountId: account, create: {a: {name: "New " + Math.random()}}}, "0"]);
+        const changed = JSON.parse(await told).changed;
+        source.close();
+        return Object.keys(changed[account]);
+        """
+    )
+    assert page.run(script, base(site), DEMO) == ["Mailbox"]

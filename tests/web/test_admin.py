@@ -144,6 +144,13 @@ def test_the_store_the_queues_and_the_process_are_measured(both: tuple[Site, Sit
         assert found[name] > 0
 
 
+def test_every_measurement_is_documented(both: tuple[Site, Site, Server]) -> None:
+    text = both[1].ask("GET", "/metrics").octets.decode()
+    names = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text("utf-8")
+    assert names == set(re.findall(r"`((?:jmaplite|process)_[a-z_]+)`", page))
+
+
 def test_what_cannot_be_used_is_told_with_503(tmp_path: Path) -> None:
     with running(tmp_path) as (_, admin, server):
         server.status.store_failure = lambda: "the disk is full"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,6 +171,21 @@ def test_connections_are_counted_before_they_have_said_anything(loop: str, tmp_p
             one.close()
         until(lambda: site.loop.tasks() == 0)
         assert site.ask("GET", "/.well-known/jmap").status == 200
+
+
+def test_whoever_waits_while_too_many_files_are_open_is_served_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, failures = socket.socket.accept, [OSError(errno.EMFILE, "Too many open files")] * 2
+
+    def short_of_files(listening: socket.socket) -> tuple[socket.socket, Any]:
+        if failures:
+            raise failures.pop()
+        return accept(listening)
+
+    monkeypatch.setattr("jmaplite.web.listening._PAUSE_SECONDS", 0.01)
+    with serving_fakes(FakeEngine()) as site:
+        monkeypatch.setattr(socket.socket, "accept", short_of_files)
+        assert site.ask("GET", "/.well-known/jmap").status == 200
+    assert not failures
 
 
 def test_protocols_other_than_http_are_not_served_here(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from jmaplite.server.settings import listeners
 from jmaplite.server.sockets import Sockets
 from jmaplite.web import TLS, App, CannotListen, HTTPSettings, Listener, Listening, certified, create_app
 from tests.web.fakes import FakeEngine, FakeVerifier
-from tests.web.serving import CONFIG, SHORT, Loop, begin
+from tests.web.serving import CONFIG, SHORT, Loop, begin, serving_fakes, until
 
 NAMES = ("default.example", "a.example", "*.b.example")
 
@@ -160,6 +160,15 @@ def test_versions_before_1_2_are_not_spoken(secured: Secured) -> None:
         assert connection.version() == "TLSv1.2"
     with pytest.warns(DeprecationWarning, match="TLSv1_1"), pytest.raises((ssl.SSLError, ConnectionError)):
         secured.connect(None, minimum_version=ssl.TLSVersion.TLSv1_1, maximum_version=ssl.TLSVersion.TLSv1_1)
+
+
+def test_who_does_not_begin_with_tls_is_cut_off(tmp_path: Path) -> None:
+    file = issue(trustme.CA(), tmp_path / "x.pem", "x.example")
+    listener = Listener("jmap", (("127.0.0.1", 0),), tls=TLS(file, file, patience=0.1), max_connections=1)
+    with serving_fakes(FakeEngine(), listener=listener) as site:
+        with site.socket() as silent:
+            assert silent.recv(1) == b""
+        until(lambda: site.loop.tasks() == 0)
 
 
 def test_every_option_of_tls_comes_from_the_configuration(tmp_path: Path) -> None:
