@@ -21,8 +21,11 @@ class Place(NamedTuple):
 COMMANDS = {
     "serve": Place("serve", "Serve until SIGTERM or SIGINT."),
     "dev": Place("dev", "Serve as a test fixture until SIGTERM or SIGINT."),
+    "init": Place("init", "Write a commented config.toml to begin with."),
     "check-config": Place("check_config", "Show every mistake in a configuration file."),
+    "convert-config": Place("convert_config", "Make a configuration of Cyrus's imapd.conf."),
     "config": Place("config", "Print the schema of configuration files."),
+    "print-unit": Place("print_unit", "Print a systemd unit for this configuration."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
