@@ -138,6 +138,10 @@ def _vacation(context: _Context) -> None:
     sender = context.node.tags.get("from")
     if isinstance(sender, bytes) and not names.mailbox_list(sender):
         raise context.error("this is not a list of addresses", context.after("from"))
+    reason = context.node.positional[0]
+    header = reason.partition(b"\r\n\r\n")[0] if isinstance(reason, bytes) else b""
+    if "mime" in context.node.tags and not header.isascii():
+        raise context.error("the header of a MIME entity is US-ASCII", -1)
     seconds = context.node.tags.get("seconds")
     if isinstance(seconds, int) and seconds > 2**31:
         raise context.error("this is too long a time", context.after("seconds"))

@@ -14,6 +14,7 @@ from jmaplite.formats.sieve.mailto import parse_mailto
 from jmaplite.formats.sieve.nodes import Node, Value
 from jmaplite.formats.sieve.strings import Template
 
+_FIELD_WORK = 16  # octets' worth of work to look at the name of a field
 _REGEX_SPECIAL = frozenset(b"\\^$.[]|()?*+{}")
 _WILDCARDS = frozenset(b"\\*?")
 
@@ -30,13 +31,14 @@ def _flags_of(machine: Machine, node: Node) -> tuple[str, ...]:
 
 def _keep(machine: Machine, node: Node) -> str:
     flags = _flags_of(machine, node)
-    machine.deliver(Keep(flags, machine.letter.edited(), line=node.line))
+    machine.deliver(Keep(flags, machine.message(), line=node.line))
     return f"file into the inbox{_shown(flags)}"
 
 
 def _discard(machine: Machine, node: Node) -> str:
     machine.keeps_implicitly = False
-    machine.actions.append(Discard(node.line))
+    if Discard() not in machine.actions:
+        machine.do(Discard(node.line))
     return "no implicit keep"
 
 
@@ -56,7 +58,7 @@ def _fileinto(machine: Machine, node: Node) -> str:
         machine.optional_string(node, "specialuse"),
         machine.optional_string(node, "mailboxid"),
         "copy" in node.tags,
-        machine.letter.edited(),
+        machine.message(),
         node.line,
     )
     machine.deliver(action)
@@ -68,6 +70,7 @@ def _redirect(machine: Machine, node: Node) -> str:
     if address is None:
         raise machine.fail("this is not an address")
     limits = machine.limits
+    machine.charge(_FIELD_WORK * len(machine.letter.fields))
     received = sum(field.lower == "received" for field in machine.letter.fields)
     if received > limits.received_headers:
         raise machine.fail(f"a message with {received} Received fields is in a loop, and is not redirected")
@@ -76,7 +79,7 @@ def _redirect(machine: Machine, node: Node) -> str:
         if len(known) >= limits.redirects:
             raise machine.fail(f"this script redirects to more than {limits.redirects} addresses")
         machine.send()
-    machine.deliver(Redirect(address, "copy" in node.tags, machine.letter.edited(), node.line))
+    machine.deliver(Redirect(address, "copy" in node.tags, machine.message(), node.line))
     return f"send {'a copy ' if 'copy' in node.tags else ''}on to {address}"
 
 
@@ -90,7 +93,7 @@ def _reject(machine: Machine, node: Node) -> str:
     reason = machine.string(node.positional[0])
     machine.send()
     machine.reject = Reject(reason, node.name == "ereject", node.line)
-    machine.actions.append(machine.reject)
+    machine.do(machine.reject)
     machine.keeps_implicitly = False
     return "refuse the message"
 
@@ -148,10 +151,10 @@ def _vacation(machine: Machine, node: Node) -> str:
         addresses,
         "mime" in tags,
         _fcc(machine, node),
-        machine.letter.edited(),
+        machine.message(),
         node.line,
     )
-    machine.actions.append(machine.vacation)
+    machine.do(machine.vacation)
     return f"answer, once in {machine.vacation.period} seconds"
 
 
@@ -180,13 +183,13 @@ def _notify(machine: Machine, node: Node) -> str:
         int(importance),
         tuple(option.decode("utf-8", "replace") for option in options),
         fcc,
-        machine.letter.edited(),
+        machine.message(),
         node.line,
     )
     if action in machine.actions:
         return "the same notification once more"
     machine.send()
-    machine.actions.append(action)
+    machine.do(action)
     return f"notify {method}"
 
 
@@ -260,7 +263,7 @@ def _addheader(machine: Machine, node: Node) -> str:
         raise machine.fail(str(error)) from None
     if len(line) > machine.limits.header_size:
         raise machine.fail(f"this header field is longer than {machine.limits.header_size} octets")
-    machine.charge(len(line))
+    machine.charge(len(line) + len(machine.letter.fields))
     if len(machine.letter.fields) > _MOST_FIELDS:
         raise machine.fail("this message has too many header fields")
     machine.letter.add(name, line, is_last="last" in node.tags)
@@ -275,7 +278,7 @@ def _deleteheader(machine: Machine, node: Node) -> str:
     if name in _KEPT:
         return "not permitted"
     fields = machine.letter.fields
-    machine.charge(len(fields))
+    machine.charge(_FIELD_WORK * len(fields))
     found = chosen(machine, node, [field for field in fields if field.lower == name])
     if node.positional[1] is not None:
         found = [field for field in found if machine.matches(node, [field.text], captures=False)]

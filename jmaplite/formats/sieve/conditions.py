@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from jmaplite.formats import mime
@@ -14,6 +14,12 @@ from jmaplite.formats.sieve.grammar import ADDRESS_PARTS, NEVER_BY_IHAVE
 from jmaplite.formats.sieve.letter import Field, Section
 from jmaplite.formats.sieve.machine import Machine, Trace
 from jmaplite.formats.sieve.nodes import Node
+
+_FIELD_WORK = 16
+_PART_WORK = 600
+_STRUCTURE_WORK = 10
+_QUESTION_WORK = 10_000
+"""How many octets' worth of work it is to look at a field, a part, an octet of a structured field; to ask the world."""
 
 
 def holds(machine: Machine, node: Node) -> bool:
@@ -54,7 +60,9 @@ def _sections(machine: Machine, node: Node) -> Iterator[Section]:
     if "mime" not in node.tags:
         yield machine.whole
     elif "anychild" in node.tags:
-        yield from machine.current.walk()
+        for section in machine.current.walk():
+            machine.charge(_PART_WORK)
+            yield section
     else:
         yield machine.current
 
@@ -62,6 +70,7 @@ def _sections(machine: Machine, node: Node) -> Iterator[Section]:
 def _exists(machine: Machine, node: Node) -> bool:
     wanted = set(field_names(machine, node))
     for section in _sections(machine, node):
+        machine.charge(_FIELD_WORK * len(section.fields))
         wanted.difference_update(field.lower for field in section.fields)
         if not wanted:
             return True
@@ -81,7 +90,7 @@ def chosen(machine: Machine, node: Node, found: Sequence[Field]) -> Sequence[Fie
 def _fields(machine: Machine, node: Node, wanted: Sequence[str]) -> Iterator[Field]:
     for section in _sections(machine, node):
         fields = section.fields
-        machine.charge(len(fields) * len(wanted))
+        machine.charge(_FIELD_WORK * len(fields) * len(wanted))
         if len(wanted) == 1:
             found = [field for field in fields if field.lower == wanted[0]]
         else:
@@ -96,11 +105,13 @@ def _header(machine: Machine, node: Node) -> bool:
         return machine.matches(node, (field.text for field in fields))
     parameters = [each.decode("utf-8", "replace").lower() for each in machine.texts(node.tags.get("param", ()))]
     counts = node.match is not None and node.match.kind == "count"
-    return machine.matches(node, (value for field in fields for value in _pieces(field, option, parameters, counts)))
+    pieces = (value for field in fields for value in _pieces(machine, field, option, parameters, counts))
+    return machine.matches(node, pieces)
 
 
-def _pieces(field: Field, option: str, parameters: Sequence[str], counts: bool) -> Iterator[bytes]:
+def _pieces(machine: Machine, field: Field, option: str, parameters: Sequence[str], counts: bool) -> Iterator[bytes]:
     """What a MIME option makes of a field (RFC 5703 §4.1)."""
+    machine.charge(_STRUCTURE_WORK * len(field.raw) * max(len(parameters), 1))
     if option == "param":
         for name in parameters:
             if (value := parameter(field.raw, name)) is not None:
@@ -139,13 +150,15 @@ def _address(machine: Machine, node: Node) -> bool:
     wanted = field_names(machine, node)
     if "mime" not in node.tags:
         wanted = [name for name in wanted if name == "return-path" or "Addresses" in mime.allowed_forms(name)]
-    found = (
-        part
-        for field in _fields(machine, node, wanted)
-        for address in mime.addresses(field.raw)
-        if (part := _address_part(machine, node, address["email"] or "")) is not None
-    )
-    return machine.matches(node, (part.encode() for part in found))
+    return machine.matches(node, _addresses(machine, node, _fields(machine, node, wanted)))
+
+
+def _addresses(machine: Machine, node: Node, fields: Iterable[Field]) -> Iterator[bytes]:
+    for field in fields:
+        machine.charge(field.cost)
+        for address in field.addresses:
+            if (part := _address_part(machine, node, address)) is not None:
+                yield part.encode()
 
 
 def _envelope(machine: Machine, node: Node) -> bool:
@@ -181,7 +194,7 @@ def _body_values(machine: Machine, node: Node) -> Iterator[bytes]:
     if "content" in node.tags:
         wanted = [each.decode("utf-8", "replace").lower() for each in machine.texts(node.tags["content"])]
     for section in whole.walk():
-        machine.charge(section.part.size)
+        machine.charge(section.part.size + _PART_WORK)
         if wanted is None:
             if section.part.type.startswith("text/"):
                 yield section.plain()
@@ -254,7 +267,10 @@ def _date(machine: Machine, node: Node) -> bool:
     wanted = [machine.string(node.positional[0]).lower()]
     fields = _fields(machine, node, wanted)
     field = next(fields, None)
-    moment = None if field is None else dates.of_field(field.raw)
+    moment = None
+    if field is not None:
+        machine.charge(_STRUCTURE_WORK * len(field.raw))
+        moment = dates.of_field(field.raw)
     if moment is None:
         return machine.matches(node, []) if node.match is not None and node.match.kind == "count" else False
     if "originalzone" not in node.tags and "zone" not in node.tags:
@@ -292,17 +308,20 @@ def _ihave(machine: Machine, node: Node) -> bool:
 
 def _mailboxexists(machine: Machine, node: Node) -> bool:
     wanted = [names.mailbox(name) for name in machine.texts(node.positional[0])]
+    machine.charge(_QUESTION_WORK * len(wanted))
     return all(name is not None and machine.outside.mailbox_exists(name) for name in wanted)
 
 
 def _mailboxidexists(machine: Machine, node: Node) -> bool:
     wanted = [name.decode("utf-8", "replace") for name in machine.texts(node.positional[0])]
+    machine.charge(_QUESTION_WORK * len(wanted))
     return all(machine.outside.mailbox_id_exists(each) for each in wanted)
 
 
 def _specialuse_exists(machine: Machine, node: Node) -> bool:
     mailbox = None if node.positional[0] is None else machine.string(node.positional[0])
     uses = [use.decode("utf-8", "replace") for use in machine.texts(node.positional[1])]
+    machine.charge(_QUESTION_WORK * len(uses))
     return all(machine.outside.special_use_exists(mailbox, use) for use in uses)
 
 
@@ -311,7 +330,9 @@ def _duplicate(machine: Machine, node: Node) -> bool:
         unique = machine.text(node.tags["uniqueid"])
     else:
         wanted = (machine.optional_string(node, "header") or "Message-ID").lower()
-        field = next((field for field in machine.whole.fields if field.lower == wanted), None)
+        fields = machine.whole.fields
+        machine.charge(_FIELD_WORK * len(fields))
+        field = next((field for field in fields if field.lower == wanted), None)
         if field is None:
             return False
         unique = field.text
@@ -323,6 +344,8 @@ def _duplicate(machine: Machine, node: Node) -> bool:
     handle = node.tags.get("handle")
     key = key_of(None if handle is None else machine.text(handle), unique)
     if key not in machine.seen:
+        if len(machine.seen) >= machine.limits.duplicates:
+            raise machine.fail(f"more than {machine.limits.duplicates} messages are to be remembered")
         machine.seen[key] = machine.outside.seen(key)
     is_seen = machine.seen[key]
     machine.duplicates[key] = DuplicateMark(key, seconds) if not is_seen or "last" in node.tags else None
@@ -330,9 +353,9 @@ def _duplicate(machine: Machine, node: Node) -> bool:
 
 
 def _valid_notify_method(machine: Machine, node: Node) -> bool:
-    return all(
-        machine.outside.valid_notify_method(uri.decode("utf-8", "replace")) for uri in machine.texts(node.positional[0])
-    )
+    uris = [uri.decode("utf-8", "replace") for uri in machine.texts(node.positional[0])]
+    machine.charge(_QUESTION_WORK * len(uris))
+    return all(map(machine.outside.valid_notify_method, uris))
 
 
 def _notify_method_capability(machine: Machine, node: Node) -> bool:

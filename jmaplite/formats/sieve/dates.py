@@ -78,7 +78,7 @@ PARTS: Mapping[bytes, Callable[[datetime], str]] = MappingProxyType(
         b"month": lambda moment: f"{moment.month:02}",
         b"day": lambda moment: f"{moment.day:02}",
         b"date": _date,
-        b"julian": lambda moment: str(moment.astimezone(UTC).date().toordinal() - _JULIAN_EPOCH),
+        b"julian": lambda moment: str(moment.date().toordinal() - _JULIAN_EPOCH),
         b"hour": lambda moment: f"{moment.hour:02}",
         b"minute": lambda moment: f"{moment.minute:02}",
         b"second": lambda moment: f"{moment.second:02}",

@@ -33,6 +33,9 @@ class Limits:
     """Commands and tests that one run may execute."""
     work: int = 256_000_000
     """Octets that one run may look at or put together."""
+    actions: int = 32
+    duplicates: int = 100
+    """Messages that one run may ask to be remembered."""
     redirects: int = 1
     received_headers: int = 10
     """A message with more Received fields is in a loop, and is not redirected (RFC 5228 §4.2)."""

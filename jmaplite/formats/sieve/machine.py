@@ -9,7 +9,7 @@ from datetime import datetime
 from jmaplite.formats.sieve import dates
 from jmaplite.formats.sieve.actions import Action, DuplicateMark, FileInto, Keep, Redirect, Reject, Vacation
 from jmaplite.formats.sieve.errors import SieveError
-from jmaplite.formats.sieve.letter import Letter, Section
+from jmaplite.formats.sieve.letter import Edited, Letter, Section
 from jmaplite.formats.sieve.limits import Limits
 from jmaplite.formats.sieve.nodes import Node, Script, Value
 from jmaplite.formats.sieve.outside import Outside
@@ -295,6 +295,17 @@ class Machine:
         if self.outgoing > self.limits.outgoing_messages:
             raise self.fail(f"this script sends more than {self.limits.outgoing_messages} messages")
 
+    def message(self) -> Edited | None:
+        """The message as it has been changed so far, or None."""
+        self.charge(self.letter.cost)
+        return self.letter.edited()
+
+    def do(self, action: Action) -> None:
+        """Take down an action."""
+        if len(self.actions) >= self.limits.actions:
+            raise self.fail(f"this script does more than {self.limits.actions} things")
+        self.actions.append(action)
+
     def deliver(self, action: Keep | FileInto | Redirect) -> None:
         """Take down an action that delivers; a second one to the same place replaces the first (RFC 5228 §2.10.3)."""
         if self.reject is not None:
@@ -305,7 +316,7 @@ class Machine:
                 self.actions[at] = action
                 break
         else:
-            self.actions.append(action)
+            self.do(action)
         if not getattr(action, "is_copy", False):
             self.keeps_implicitly = False
 

@@ -71,7 +71,7 @@ def _replace_whole(machine: Machine, node: Node) -> None:
         _add(machine, name, given)
     gone = [field for field in letter.fields if field.lower.startswith(_MIME_FIELDS) or field.lower == "mime-version"]
     letter.remove(gone)
-    edited = letter.edited()
+    edited = machine.message()
     header = b"".join(edited.pieces) if edited is not None else letter.octets[: letter.root.part.header_end]
     _rewrite(machine, header + b"MIME-Version: 1.0\r\n" + _entity(machine, node), keeps_fields=False)
 
@@ -88,7 +88,7 @@ def _add(machine: Machine, name: str, value: str) -> None:
 def _rewrite(machine: Machine, octets: bytes, *, keeps_fields: bool) -> None:
     """Go on with another message, with the header as it was edited if that is not in it yet."""
     letter = machine.letter
-    if keeps_fields and (edited := letter.edited()) is not None and edited.body_of is letter.octets:
+    if keeps_fields and (edited := machine.message()) is not None and edited.body_of is letter.octets:
         octets = b"".join(edited.pieces) + octets[edited.body_start :]
     if len(octets) > len(letter.original) + _LARGEST_GROWTH:
         raise machine.fail("the message becomes too large")
@@ -99,7 +99,7 @@ def _rewrite(machine: Machine, octets: bytes, *, keeps_fields: bool) -> None:
 def _enclose(machine: Machine, node: Node) -> str:
     """Make the message an attachment of a new one (RFC 5703 §6)."""
     letter = machine.letter
-    edited = letter.edited()
+    edited = machine.message()
     inner = letter.octets if edited is None else edited.octets
     wanted = [name.decode("utf-8", "replace").lower() for name in machine.texts(node.tags.get("headers", ()))]
     fields = [

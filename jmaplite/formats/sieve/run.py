@@ -44,7 +44,7 @@ def run(
             controls.run_block(machine, script.nodes, _ACTIONS)
         actions = [*machine.actions]
         if machine.keeps_implicitly:
-            actions.append(Keep(machine.flags, letter.edited(), is_implicit=True))
+            actions.append(Keep(machine.flags, machine.message(), is_implicit=True))
     except SieveError as error:
         return Outcome((Keep(is_implicit=True),), error, (), machine.steps)
     marks = tuple(mark for mark in machine.duplicates.values() if mark is not None)

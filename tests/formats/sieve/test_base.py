@@ -68,7 +68,7 @@ def test_comments_and_units_of_section_2_3() -> None:
                 */ ;
              }"""
     assert actions(script) == IMPLICIT
-    assert actions(script, A + b"x" * 102_400) == (Discard(), Discard())
+    assert actions(script, A + b"x" * 102_400) == (Discard(),)
 
 
 @pytest.mark.parametrize(
@@ -449,6 +449,12 @@ def test_commands_are_counted() -> None:
     assert found.actions == IMPLICIT
     assert found.error is not None
     assert (found.error.line, found.error.message) == (34, "this script runs more than 100 commands and tests")
+
+
+def test_actions_are_counted() -> None:
+    script = 'require "fileinto";' + "".join(f'fileinto "{number}";' for number in range(33))
+    assert "does more than 32 things" in str(outcome(script).error)
+    assert outcome(script.replace('fileinto "32";', "")).error is None
 
 
 def test_a_run_says_what_it_does_line_by_line() -> None:

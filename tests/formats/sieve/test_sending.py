@@ -164,6 +164,7 @@ vacation :handle "auto-resp" :seconds 0
         ('require "vacation"; vacation :seconds 2 "x";', 'needs: require "vacation-seconds"'),
         ('require "vacation"; vacation :from "nonsense" "x";', "not a list of addresses"),
         ('require "vacation"; vacation;', "takes a string more"),
+        ('require "vacation"; vacation :mime "Content-Type: text/plain; x=ü\n\nü";', "US-ASCII"),
     ],
 )
 def test_mistakes_with_vacation(script: str, part: str) -> None:
