@@ -23,6 +23,7 @@ from jmaplite.formats.sieve.grammar import CAPABILITIES, OPTIONAL_CAPABILITIES
 from jmaplite.formats.sieve.letter import Edited
 from jmaplite.formats.sieve.limits import Limits
 from jmaplite.formats.sieve.machine import Envelope, Trace
+from jmaplite.formats.sieve.mailto import NOTIFICATION_METHODS
 from jmaplite.formats.sieve.nodes import Script
 from jmaplite.formats.sieve.notices import notice
 from jmaplite.formats.sieve.outside import Outside
@@ -32,6 +33,7 @@ from jmaplite.formats.sieve.run import run
 
 __all__ = [
     "CAPABILITIES",
+    "NOTIFICATION_METHODS",
     "OPTIONAL_CAPABILITIES",
     "Action",
     "Discard",

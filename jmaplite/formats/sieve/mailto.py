@@ -14,6 +14,9 @@ _NAME = re.compile(r"[!-9;-~]{1,76}")
 _LONGEST = 4096
 _MOST_RECIPIENTS = 10
 
+NOTIFICATION_METHODS = ("mailto",)
+"""The schemes of URIs by which notifications can be sent here."""
+
 IGNORED = frozenset(
     {"from", "auto-submitted", "received", "message-id", "date", "return-path", "sender", "bcc", "resent-from"}
 )

@@ -27,6 +27,9 @@ Charge = Callable[[int], None]
 _REGEX_WORK = 250
 """How much more a step of a regular expression costs than an octet."""
 
+_KEY_WORK = 50
+"""What it costs to look at a pattern at all."""
+
 _PATTERN_WORK = 64
 """How much more an octet of a pattern costs that is made ready in a run."""
 
@@ -46,11 +49,23 @@ class Match:
     keys: tuple[Any, ...] | None = field(default=None)
     key_set: frozenset[Any] | None = None
 
-    def fix_keys(self, keys: Sequence[bytes]) -> None:
-        """Prepare keys once for all runs. Raises ValueError for one that is no regular expression."""
-        self.keys = tuple(self._prepare(key) for key in keys)
+    def fix_keys(self, keys: Sequence[bytes], most: int) -> int:
+        """Prepare keys once for all runs; how many steps of regular expressions they have, of those that may be.
+
+        Raises ValueError for more, or for what is no regular expression.
+        """
+        steps = 0
+        prepared = []
+        for key in keys:
+            prepared.append(self._prepare(key))
+            if self.kind == "regex":
+                steps += prepared[-1].size
+                if steps > most:
+                    raise ValueError("the regular expressions of this script are too large together")
+        self.keys = tuple(prepared)
         if self.kind == "is":
             self.key_set = frozenset(self.keys)
+        return steps
 
     def _prepare(self, key: bytes) -> Any:
         if self.kind == "regex":
@@ -104,7 +119,7 @@ class Match:
                 if (captured := key.search(value, lambda steps: charge(steps * _REGEX_WORK))) is not None:
                     return captured
                 continue
-            charge(len(prepared) * key.wild)
+            charge(len(prepared) * key.wild + key.cost + _KEY_WORK)
             if (spans := key.match(prepared)) is not None:
                 if places is not None:
                     spans = [(places[start], places[end]) for start, end in spans]

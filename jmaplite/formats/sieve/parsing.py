@@ -16,6 +16,8 @@ from jmaplite.formats.sieve.strings import Text, decode_characters, template
 from jmaplite.formats.sieve.syntax import Argument, Command, read
 from jmaplite.formats.sieve.tokens import Source
 
+_MOST_REGEX_STEPS = 50_000
+
 _KINDS = {
     grammar.STRING: "a string",
     grammar.STRINGS: "a list of strings",
@@ -54,6 +56,7 @@ class _Checker:
     required: set[str] = field(default_factory=set)
     loops: list[bytes | None] = field(default_factory=list)
     """The names of the loops around the command."""
+    regex_steps: int = 0
     needs: set[str] = field(default_factory=set)
     """What the command at hand uses without a require."""
 
@@ -269,7 +272,8 @@ class _Checker:
         keys = node.positional[-1]
         if isinstance(keys, tuple) and all(isinstance(key, bytes) for key in keys):
             try:
-                match.fix_keys([key for key in keys if isinstance(key, bytes)])
+                constant = [key for key in keys if isinstance(key, bytes)]
+                self.regex_steps += match.fix_keys(constant, _MOST_REGEX_STEPS - self.regex_steps)
             except ValueError as error:
                 raise self.source.error(command.arguments[-1].offset, str(error)) from None
         node.match = match

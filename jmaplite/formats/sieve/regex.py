@@ -277,6 +277,7 @@ class Regex:
 
     def __init__(self, program: list[_Step], comparator: str) -> None:
         self._program = program
+        self.size = len(program)
         self._fold = _folding(comparator)
         self._saves = 1 + max(step.first for step in program if step.kind == _SAVE)
 
