@@ -22,6 +22,9 @@ MAX_SESSIONS = 1000
 MAX_AGE = 60
 """Seconds until a session at hand is built anew, so that what the directory says of groups is seen."""
 
+RETRY_SECONDS = 10
+"""Seconds until a directory that did not answer is asked again about somebody's groups."""
+
 _API = "/jmap/"
 _DOWNLOAD = "/jmap/download/{accountId}/{blobId}/{name}?type={type}"
 _UPLOAD = "/jmap/upload/{accountId}/"
@@ -63,8 +66,11 @@ class Sessions:
             return kept[1]
         try:
             session = self._build(principal, base_url.rstrip("/"))
-        except (StoreUnavailable, DirectoryUnavailable):
-            raise RequestError("serverUnavailable", "The accounts cannot be reached now.", status=503) from None
+        except (StoreUnavailable, DirectoryUnavailable) as error:
+            if kept is None or isinstance(error, StoreUnavailable):
+                raise RequestError("serverUnavailable", "The accounts cannot be reached now.", status=503) from None
+            # Who is still let in goes on with what the directory said last.
+            now, session = now - MAX_AGE + RETRY_SECONDS, kept[1]
         with self._lock:
             self._kept.pop(key, None)
             self._kept[key] = (now, session)

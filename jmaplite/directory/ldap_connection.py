@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from ldap3.utils.dn import escape_rdn
 
 from jmaplite.directory.pool import Disconnected
 from jmaplite.directory.port import DirectoryUnavailable
+
+logger = logging.getLogger(__name__)
 
 MAX_ENTRIES = 1000
 """Entries of one answer that are looked at."""
@@ -93,13 +96,11 @@ class LDAPServer:
         if allow_invalid_certs:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        tls = _TLS(context, parts.hostname or "")
-        if parts.scheme == "ldapi":
-            where: dict[str, Any] = {"host": url}
-        else:
+        where: dict[str, Any] = {"host": url}
+        if parts.scheme != "ldapi":
             port = parts.port or (636 if parts.scheme == "ldaps" else 389)
             where = {"host": parts.hostname, "port": port, "use_ssl": parts.scheme == "ldaps"}
-        self._server = ldap3.Server(**where, tls=tls, get_info=ldap3.NONE, connect_timeout=self._timeout)
+        self._where = where | {"tls": _TLS(context, parts.hostname or "")}
         self.shown = f"{parts.scheme}://{unquote(parts.netloc.rpartition('@')[2])}"
 
     def check(self, search: str) -> None:
@@ -146,7 +147,8 @@ class LDAPServer:
         Raises LDAPException, OSError; nothing is left open then.
         """
         connection = ldap3.Connection(
-            self._server,
+            # Each has its own: ldap3 remembers which addresses of a server did not answer, and avoids them.
+            ldap3.Server(**self._where, get_info=ldap3.NONE, connect_timeout=self._timeout),
             user=dn or None,
             password=secret or None,
             receive_timeout=self._timeout,
@@ -196,8 +198,12 @@ class Connection:
         """End the connection."""
         try:
             self._connection.unbind()
-        except (LDAPException, OSError):
-            return
+        except (LDAPException, OSError) as error:
+            logger.debug("an LDAP connection did not end well: %s", error)
+        finally:
+            left = self._connection.socket  # ldap3 forgets it where it could not be opened, or written to
+            if left is not None:
+                left.close()
 
     def _search(self, base: str, search: str, attributes: Sequence[str], scope: Any, **more: Any) -> list[Entry]:
         connection = self._connection

@@ -10,7 +10,7 @@ from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
 from jmaplite.push.transports import WEBSOCKET
-from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
+from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, Rate, RateLimits, SocketOptions, Timeouts
 
 
 def limits(config: Config) -> Limits:
@@ -62,6 +62,7 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
         compression=config.http.compression,
         lenient_content_type=config.compat.lenient_content_type,
         timeouts=timeouts or Timeouts(keep_alive=config.http.keep_alive),
+        rates=_rates(config.rate_limit),
         push=PushSettings(
             enabled=config.push.enable,
             event_source_throttle=config.event_source.throttle,
@@ -70,6 +71,14 @@ def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSetti
             socket_heartbeat=config.web_socket.heartbeat,
         ),
     )
+
+
+def _rates(told: table.RateLimit) -> RateLimits:
+    account, anonymous, authentication = (
+        Rate(one.count, one.seconds) if one.count else None
+        for one in (told.account, told.anonymous, told.authentication)
+    )
+    return RateLimits(account, anonymous, authentication, told.cache_size)
 
 
 def _cors(cors: table.Cors) -> Cors | None:

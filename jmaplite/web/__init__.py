@@ -4,7 +4,17 @@ from jmaplite.web.admin import create_admin
 from jmaplite.web.app import App, create_app
 from jmaplite.web.listening import CannotListen, Listening, certified
 from jmaplite.web.metrics import Family, Metrics
-from jmaplite.web.settings import TLS, Cors, HTTPSettings, Listener, PushSettings, SocketOptions, Timeouts
+from jmaplite.web.settings import (
+    TLS,
+    Cors,
+    HTTPSettings,
+    Listener,
+    PushSettings,
+    Rate,
+    RateLimits,
+    SocketOptions,
+    Timeouts,
+)
 from jmaplite.web.sockets import ListeningSocket, opened, shown
 from jmaplite.web.status import Status
 from jmaplite.web.tls import Certificates
@@ -24,6 +34,8 @@ __all__ = [
     "ListeningSocket",
     "Metrics",
     "PushSettings",
+    "Rate",
+    "RateLimits",
     "SocketOptions",
     "Status",
     "Timeouts",

@@ -28,6 +28,7 @@ from jmaplite.web.exchange import Exchange
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.metrics import Metrics
 from jmaplite.web.problems import Problem, respond
+from jmaplite.web.rates import Rates
 from jmaplite.web.session import SessionResource
 from jmaplite.web.settings import HTTPSettings
 from jmaplite.web.threads import Threads
@@ -135,7 +136,7 @@ def create_app(
     lines that cannot be.
     """
     app = App(settings, metrics)
-    authentication = Authentication(verifier)
+    authentication = Authentication(verifier, Rates(settings.rates))
     answers = JSONAnswers(compression=settings.compression)
     base = (engine, authentication, app.threads)
     session = SessionResource(*base, answers)

@@ -12,6 +12,7 @@ from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.web.address import peer
 from jmaplite.web.body import JMAPRequest
 from jmaplite.web.problems import Problem
+from jmaplite.web.rates import Rates
 from jmaplite.web.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -40,21 +41,24 @@ class Verifier(Protocol):
 class Authentication:
     """Finds out who asks. Hashing a password takes a core's whole attention, so no more do it than there are cores."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, rates: Rates) -> None:
         self._verifier = verifier
+        self._rates = rates
         self._threads = Threads("log-in", os.cpu_count() or 1)
         self._waiting = 0
 
     async def principal(self, request: Request) -> Principal:
-        """Who asks. Raises Problem: 401, 429, 503."""
+        """Who asks. Raises Problem 401, 429, 503, RequestError limit."""
         authorization = request.headers.get("Authorization")
         if authorization is None:
+            self._rates.stranger(peer(request))
             raise refusal("Log in to see this.")
         return await self.of(authorization, request)
 
     async def of(self, authorization: str, request: Request) -> Principal:
         """Whom an Authorization header belongs to, wherever it came from with a request. Raises Problem as above."""
         principal = self._verifier.cached(authorization) or await self._verified(request, authorization)
+        self._rates.request(principal.name)
         if isinstance(request, JMAPRequest):
             request.user = principal.name
         return principal
@@ -64,20 +68,24 @@ class Authentication:
         await self._threads.close()
 
     async def _verified(self, request: Request, authorization: str) -> Principal:
+        address = peer(request)
+        name = (request.authorization.username if request.authorization else None) or ""
+        self._rates.attempt(address, name)
         if self._waiting >= MAX_WAITING:
             raise Problem(429, "Too many are logging in at the moment.")
         self._waiting += 1
         try:
             principal = await self._threads.run(self._verifier.verify, authorization)
-        except DirectoryUnavailable:
-            logger.warning("nobody can log in: the directory does not answer")
+        except DirectoryUnavailable as error:
+            logger.warning("nobody can log in: the directory does not answer: %s", error)
             raise Problem(503, "The directory of users does not answer at the moment.") from None
         finally:
             self._waiting -= 1
         if principal is None:
-            name = request.authorization.username if request.authorization else None
-            logger.warning("a log-in failed: user %r from %s", name and name[:LOGGED], peer(request))
+            self._rates.failed(address, name)
+            logger.warning("a log-in failed: user %r from %s", name[:LOGGED], address)
             raise refusal("These credentials are not valid.", invalid_token=_is_bearer(authorization))
+        self._rates.succeeded(address, name)
         return principal
 
 

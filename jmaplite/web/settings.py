@@ -112,6 +112,27 @@ class PushSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many times (at least once) in so many seconds."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """How often a user may ask, an address without a log-in, and how often log-ins of an address may fail.
+
+    None is without limit. `size` is how many users, and how many addresses, are counted.
+    """
+
+    account: Rate | None = None
+    anonymous: Rate | None = None
+    authentication: Rate | None = None
+    size: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class HTTPSettings:
     """How JMAP is carried: header lines for every answer, compression, leniencies and patience.
 
@@ -130,3 +151,4 @@ class HTTPSettings:
     access_log: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     push: PushSettings = field(default_factory=PushSettings)
+    rates: RateLimits = field(default_factory=RateLimits)

@@ -225,22 +225,27 @@ class RateLimit:
         "account",
         RATE,
         "Requests of one user.",
-        default=Rate(1000, 60),
-        shown='"1000/1m"',
+        default=Rate(0, 1),
+        shown="false",
         aliases=("/http.rate-limit.account",),
     )
     anonymous: Rate = option(
         "anonymous",
         RATE,
-        "Requests without a log-in of one address.",
-        default=Rate(100, 60),
-        shown='"100/1m"',
+        "Requests without a log-in of one address (of IPv6: a /64). This machine's own addresses are not counted.",
+        default=Rate(1000, 60),
+        shown='"1000/1m"',
         aliases=("/http.rate-limit.anonymous",),
     )
     authentication: Rate = option(
-        "authentication", RATE, "Log-ins of one address that fail.", default=Rate(10, 60), shown='"10/1m"'
+        "authentication",
+        RATE,
+        "Log-ins of one address that fail; this machine's own are not counted. From the fifth failure on, the address "
+        "has to wait longer and longer for its next log-in to the same account, up to five minutes.",
+        default=Rate(10, 60),
+        shown='"10/1m"',
     )
-    cache_size: int = option("cache.size", at_least(1), "Users and addresses that are counted.", default=1024)
+    cache_size: int = option("cache.size", at_least(1), "Users, and addresses, that are counted.", default=10_000)
 
 
 @section("conversations")
