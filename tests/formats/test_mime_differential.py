@@ -109,7 +109,8 @@ def theirs(octets: bytes) -> Tree:
         if part.get_content_maintype() == "multipart":
             return kind, [("text/plain", content)]
         if encoding in WELL_FORMED:
-            is_good = WELL_FORMED[encoding].fullmatch(content)
+            packed = b"".join(content.split()) if encoding == "base64" else content
+            is_good = WELL_FORMED[encoding].fullmatch(packed)
             content = DECODERS[encoding](content) if is_good else mime.decode(content, encoding[0])
         return kind, content
 
@@ -119,8 +120,8 @@ def theirs(octets: bytes) -> Tree:
 DECODERS: dict[str, Callable[[bytes], bytes]] = {"base64": base64.b64decode, "quoted-printable": quopri.decodestring}
 
 WELL_FORMED = {
-    "base64": re.compile(rb"(?:\s*(?:[A-Za-z0-9+/]\s*){4})*+(?:(?:[A-Za-z0-9+/]\s*){2}(?:[A-Za-z0-9+/=]\s*)=\s*)?"),
-    "quoted-printable": re.compile(rb"(?:[^=\r\n\t ]|[\t ](?![\r\n])|=[0-9A-F]{2}|=?\r\n|=?\n)*+(?<![\t ])"),
+    "base64": re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[A-Za-z0-9+/=]=)?"),
+    "quoted-printable": re.compile(rb"(?:[^=\r\n\t ]|[\t ](?![\r\n])|=[0-9A-F]{2}|=?\r\n|=?\n)*(?<![\t ])"),
 }
 """Well-formed content. In other base64 each reader saves what it can: the library nothing when a character is missing,
 this one all before it. In other quoted-printable, white space before a line end goes here (RFC 2045 §6.7 rule 3)."""
