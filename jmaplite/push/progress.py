@@ -119,10 +119,12 @@ def may_ask(tx: Writer, now: float, gap: float) -> bool:
 
 
 def note_arrivals(tx: Writer, number: int, arrived: Mapping[str, int]) -> None:
-    """Take for known what has arrived in accounts of which nothing has been pushed so far."""
-    known = loads(tx.value(f"SELECT arrived FROM push_subscription {_WHERE}", tx.account, number))
-    sql = f"UPDATE push_subscription SET arrived=? {_WHERE}"
-    tx.execute(sql, _text({name: known.get(name, value) for name, value in arrived.items()}), tx.account, number)
+    """Take for known what has arrived in accounts whose messages have not been pushed up to now."""
+    row = tx.row(f"SELECT arrived, email_push FROM push_subscription {_WHERE}", tx.account, number)
+    assert row is not None
+    known, configs = loads(row[0]), loads(row[1]) if row[1] is not None else {}
+    kept = {name: known.get(name, value) if name in configs else value for name, value in arrived.items()}
+    tx.execute(f"UPDATE push_subscription SET arrived=? {_WHERE}", _text(kept), tx.account, number)
 
 
 def note_verification(tx: Writer, number: int, due: float) -> None:

@@ -160,16 +160,20 @@ class SubscriptionRecords(Records):
         if "expires" in changes:
             bounded = _bounded(ctx, changes["expires"])
             told = {"expires": bounded} if bounded != changes["expires"] else {}
-        if changes.get("emailPush") is not None:
+        if "emailPush" in changes:
+            self._check_emails(ctx, tx, number, changes["emailPush"])
+            progress.note_arrivals(tx, number, emails.baseline(ctx, changes["emailPush"] or {}))
+        super().update(ctx, access, tx, number, {**changes, **told})
+        return told or None
+
+    def _check_emails(self, ctx: Context, tx: Reader, number: int, configs: Mapping[str, Any] | None) -> None:
+        if configs is not None:
             keys = tx.value("SELECT keys FROM push_subscription WHERE account=? AND id=?", tx.account, number)
             if keys is None:
                 raise invalid_properties(
                     "EmailPush objects are only sent encrypted, and there are no keys", "emailPush"
                 )
-            emails.check(ctx, changes["emailPush"])
-            progress.note_arrivals(tx, number, emails.baseline(ctx, changes["emailPush"]))
-        super().update(ctx, access, tx, number, {**changes, **told})
-        return told or None
+            emails.check(ctx, configs)
 
     def destroy(self, ctx: Context, access: Access, tx: Writer, number: int, arguments: Mapping[str, Any]) -> None:
         """End a subscription. Raises SetError notFound for one of other credentials."""

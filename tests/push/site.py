@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,10 +19,15 @@ from jmaplite.directory import Directory, Principal
 from jmaplite.directory.credentials import PASSWORD
 from jmaplite.directory.memory import Entry, MemoryDirectory
 from jmaplite.push.capability import EMAIL_PUSH, SubscriptionSettings, with_push
+from jmaplite.push.client import Client as HTTPClient
+from jmaplite.push.client import Resolver
+from jmaplite.push.desk import Desk, Pace
 from jmaplite.push.subscription import PUSH_SUBSCRIPTION
 from jmaplite.push.vapid import Vapid, new_key
+from jmaplite.push.webpush import WebPush
 from jmaplite.store.sqlite import SQLiteStore
 from tests.mail.jmap import ALICE, BASE, BOB, CORE, TEAM, Client, Server
+from tests.push.receiver import Push, Reader, Receiver, on_loopback, trusting
 
 PEOPLE = (Entry(ALICE, ("secret",)), Entry(BOB, ("secret",)), Entry(TEAM))
 URL = "https://push.example.com/device"
@@ -48,6 +55,18 @@ class PushServer(Server):
         self.directory: Directory = MemoryDirectory(self.people)
         self.engine = Engine(self.services, catalog, self.directory)
 
+    @contextmanager
+    def sending(self, resolve: Resolver = on_loopback, *, timeout: float = 20.0, **pace: float) -> Iterator[WebPush]:
+        """A sender at work."""
+        desk = Desk(self.engine, self.directory, self.vapid, Pace(**pace))  # type: ignore[arg-type]
+        client = HTTPClient(resolve, timeout=timeout, allow_private=self.allow_private, tls=trusting())
+        sender = WebPush(desk, client, self.store.feed, lambda: self.now, glance=0.01)
+        sender.start()
+        try:
+            yield sender
+        finally:
+            sender.stop()
+
     def device(self, principal: Principal = ALICE, credential: str = PASSWORD) -> Device:
         """A client that has logged in."""
         return Device(self, replace(principal, credential=credential))
@@ -58,6 +77,7 @@ class Device(Client):
     """A client that subscribes."""
 
     using: list[str] = field(default_factory=lambda: [CORE, MAIL, EMAIL_PUSH])
+    reader: Reader = field(default_factory=Reader)
 
     def request(self, *calls: list[Any], **more: Any) -> dict[str, Any]:
         body = {"using": self.using, "methodCalls": list(calls), **more}
@@ -102,6 +122,26 @@ class Device(Client):
     def subscriptions(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.call("PushSubscription/get", ids=None)["list"]
         return found
+
+    def subscribed(self, receiver: Receiver, **properties: Any) -> str:
+        """The id of a subscription that has been verified, while a sender is at work."""
+        record_id = str(self.subscribe(receiver.url, **properties)["id"])
+        self.verify(record_id, receiver.next())
+        return record_id
+
+    def verify(self, record_id: str, push: Push) -> None:
+        found = push.read(self.reader if "content-encoding" in push.headers else None)
+        assert found.keys() == {"@type", "pushSubscriptionId", "verificationCode"}
+        assert (found["@type"], found["pushSubscriptionId"]) == ("PushVerification", record_id)
+        self.update(record_id, verificationCode=found["verificationCode"])
+
+    def change(self, name: str) -> None:
+        """Change something: make a Mailbox."""
+        answer = self.call("Mailbox/set", create={"m": {"name": name}})
+        assert answer["created"], answer
+
+    def state(self, data_type: str) -> str:
+        return str(self.call(f"{data_type}/get", ids=[])["state"])
 
     def row(self, column: str) -> Any:
         """A column of the only subscription in the account."""
