@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jmaplite.core.catalog import CORE, Capability, Catalog
 from jmaplite.core.context import Services
+from jmaplite.core.limits import Limits
 from jmaplite.core.methods import STANDARD
 from jmaplite.core.schema import DataType
 
@@ -51,7 +52,7 @@ def email_type(capabilities: Sequence[Capability]) -> DataType | None:
 
 
 def with_push(
-    capabilities: Sequence[Capability], subscription: DataType, application_server_key: str
+    capabilities: Sequence[Capability], subscription: DataType, application_server_key: Callable[[], str]
 ) -> tuple[Capability, ...]:
     """The capabilities of a server that pushes: methods for subscriptions in the core, and what goes with them."""
     core = next(capability for capability in capabilities if capability.urn == CORE.urn)
@@ -60,8 +61,11 @@ def with_push(
         methods=(*core.methods, *subscription.standard_methods(STANDARD)),
         types=(*core.types, subscription),
     )
-    vapid: dict[str, Any] = {"applicationServerKey": application_server_key}
-    more = [Capability(WEBPUSH_VAPID, session=lambda limits: dict(vapid), account=None)]
+
+    def vapid(limits: Limits) -> dict[str, Any]:
+        return {"applicationServerKey": application_server_key()}
+
+    more = [Capability(WEBPUSH_VAPID, session=vapid, account=None)]
     if email_type(capabilities) is not None:
         more.append(Capability(EMAIL_PUSH, session=lambda limits: {}, account=lambda limits, access: {}))
     return (*(extended if capability is core else capability for capability in capabilities), *more)

@@ -106,7 +106,7 @@ class Client:
         self._resolve = resolve
         self._timeout = timeout
         self._allow_private = allow_private
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
         """Post octets. Raises Refused, Unreachable."""
@@ -136,6 +136,8 @@ class Client:
             raise Unreachable("the name has no address")
         if not addresses:
             raise Refused("the name leads into a private network")
+        if self._tls is None:
+            self._tls = ssl.create_default_context()  # which takes a while, and most servers never push
         tls = self._tls if target.secure else None
         name = target.host.rstrip(".") if target.secure else None
         failure: OSError | None = None

@@ -11,7 +11,7 @@ from jmaplite.core.context import Context
 from jmaplite.core.engine import Engine
 from jmaplite.core.errors import MethodError
 from jmaplite.core.json import dumps
-from jmaplite.directory import Directory, KnowsCredentials, Principal
+from jmaplite.directory import Principal
 from jmaplite.push import progress
 from jmaplite.push.addresses import parse_url
 from jmaplite.push.capability import EMAIL_PUSH, subscription_settings
@@ -19,7 +19,7 @@ from jmaplite.push.emails import email_push
 from jmaplite.push.encryption import MOST_OCTETS, MOST_TEXT, Keys, encode, encrypt
 from jmaplite.push.outcome import LONGEST_WAIT, Outcome
 from jmaplite.push.progress import Subscription, Told
-from jmaplite.push.states import States, pushed_types, state_change, states
+from jmaplite.push.states import States, state_change, states, view
 from jmaplite.push.vapid import Vapid
 from jmaplite.store import Account, Writer
 
@@ -30,9 +30,6 @@ TTL = 86_400
 
 BEHIND = 200
 """By how far the note of what has arrived may lag behind while nothing is pushed, in change values."""
-
-_BASE = "http://localhost"
-"""What the URLs of a session begin with that nobody sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +70,9 @@ class Pace:
 class Desk:
     """Works for all users; safe to use from any thread, for one user at a time."""
 
-    def __init__(self, engine: Engine, directory: Directory, vapid: Vapid, pace: Pace) -> None:
+    def __init__(self, engine: Engine, vapid: Vapid, pace: Pace) -> None:
         self._engine = engine
         self._services = engine.services
-        self._directory = directory
         self._vapid = vapid
         self._pace = pace
 
@@ -87,19 +83,17 @@ class Desk:
     def visit(self, account_id: str, owner: str, busy: Collection[int]) -> Visit:
         """Look what there is for the devices of the owner of an account; those that are `busy` get nothing now.
 
-        Raises StoreError, DirectoryUnavailable, RequestError.
+        Raises StoreError, DirectoryUnavailable.
         """
         account = self._services.store.account(account_id)
         with account.read() as tx:
             found = progress.subscriptions(tx)
         if not found:
             return Visit()
-        principal = self._directory.principal(owner)
-        alive = self._alive(account, principal, found)
-        if principal is None or not alive:
+        alive, principal = self._alive(account, owner, found)
+        if principal is None:
             return Visit()
-        look = _Look(self._engine, principal, account, self._vapid)
-        return look.visit(alive, busy)
+        return _Look(self._engine, principal, account, self._vapid).visit(alive, busy)
 
     def settle(self, message: Message, outcome: Outcome) -> None:
         """Note what came of a message. Raises StoreError."""
@@ -129,19 +123,18 @@ class Desk:
 
         self._services.store.account(message.account_id).write(work)
 
-    def _alive(self, account: Account, principal: Principal | None, found: list[Subscription]) -> list[Subscription]:
-        """Those that have not ended; what has is destroyed: by time, with its user, with its credentials (§7.2)."""
+    def _alive(
+        self, account: Account, owner: str, found: list[Subscription]
+    ) -> tuple[list[Subscription], Principal | None]:
+        """Those that have not ended, and their user; what has ended is destroyed.
+
+        They end by time, with their user, and with the credentials that they were made with (RFC 8620 §7.2).
+        """
         now = self._services.clock()
-        held = None
-        if principal is not None and isinstance(self._directory, KnowsCredentials):
-            held = self._directory.credentials(principal.name)
-        alive = [
-            one
-            for one in found
-            if principal is not None
-            and one.expires > now
-            and (held is None or not one.credential or one.credential in held)
-        ]
+        present = {
+            credential: self._engine.present(owner, credential) for credential in {one.credential for one in found}
+        }
+        alive = [one for one in found if present[one.credential] is not None and one.expires > now]
         ended = [one.number for one in found if one not in alive]
         if ended:
 
@@ -150,7 +143,7 @@ class Desk:
                     progress.end(tx, number)
 
             account.write(work)
-        return alive
+        return alive, present[alive[0].credential] if alive else None
 
 
 _MEANING = {
@@ -179,8 +172,8 @@ class _Look:
         self._catalog = engine.catalog
         self._account = account
         self._vapid = vapid
-        session = engine.session(principal, _BASE)
-        self._ctx = Context(self._services, principal.name, session.accounts, frozenset(self._catalog.urns))
+        accounts = engine.accounts(principal)
+        self._ctx = Context(self._services, principal.name, accounts, frozenset(self._catalog.urns))
         self._states: dict[str, States] | None = None
 
     def visit(self, alive: list[Subscription], busy: Collection[int]) -> Visit:
@@ -282,8 +275,8 @@ class _Look:
         if self._states is None:
             store = self._services.store
             self._states = {
-                access.account_id: states(store, access.account_id, pushed_types(self._catalog, access))
-                for access in self._ctx.accounts.values()
+                account_id: states(store, account_id, types)
+                for account_id, types in view(self._catalog, self._ctx.accounts).items()
             }
         return self._states
 

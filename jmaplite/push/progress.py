@@ -17,7 +17,7 @@ from jmaplite.core.context import Context
 from jmaplite.core.json import dumps
 from jmaplite.core.kinds import utc_seconds
 from jmaplite.push.capability import subscription_settings
-from jmaplite.push.states import States, pushed_types, states
+from jmaplite.push.states import States, states, view
 from jmaplite.store import Column, Reader, Row, Table, Value, Writer
 
 TYPE = "PushSubscription"
@@ -76,8 +76,8 @@ def baseline(ctx: Context) -> Told:
     settings, store = subscription_settings(ctx.services), ctx.services.store
     return Told(
         {
-            access.account_id: states(store, access.account_id, pushed_types(settings.catalog, access))
-            for access in ctx.accounts.values()
+            account_id: states(store, account_id, types)
+            for account_id, types in view(settings.catalog, ctx.accounts).items()
         }
     )
 

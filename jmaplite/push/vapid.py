@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,20 +40,28 @@ def new_key() -> bytes:
 class Vapid:
     """Signs for a server; safe to use from any thread.
 
-    `pem` is its private key, `contact` a mailto: or https: URI (or nothing) that tells push services whom to turn to;
-    `clock` answers seconds since the epoch. Raises ValueError for a key that is none.
+    `load` answers its private key as PEM, and is called when that is first needed; `contact` is a mailto: or https: URI
+    (or nothing) that tells push services whom to turn to; `clock` answers seconds since the epoch.
     """
 
-    def __init__(self, pem: bytes, contact: str, clock: Callable[[], float]) -> None:
-        key = load_pem_private_key(pem, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise ValueError("the key is not on P-256")
-        self._key = key
+    def __init__(self, load: Callable[[], bytes], contact: str, clock: Callable[[], float]) -> None:
+        self._load = load
         self._contact = contact
         self._clock = clock
         self._tokens: dict[str, tuple[int, str]] = {}
         self._lock = threading.Lock()
-        self.application_server_key = encode(point_of(key.public_key()))
+
+    @cached_property
+    def application_server_key(self) -> str:
+        """The public key, as clients need it to subscribe (RFC 9749). Raises what `load` raises."""
+        return encode(point_of(self._key.public_key()))
+
+    @cached_property
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        key = load_pem_private_key(self._load(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise ValueError("the key for web push is not on P-256")
+        return key
 
     def authorization(self, audience: str) -> str:
         """The Authorization header for a push service, by its origin (RFC 8292 §3)."""

@@ -13,10 +13,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from jmaplite.core.errors import RequestError
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.push.client import Client, Refused, Unreachable
 from jmaplite.push.desk import Desk, Message, Visit
@@ -41,17 +41,22 @@ VISITS = 2
 """How many threads work on data."""
 
 
-class WebPush:
-    """The sender. `glance` is how often it looks at the clock while it waits for a time, in seconds."""
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a sender works with. `glance` is how often it looks at the clock while it waits for a time, in seconds."""
 
-    def __init__(
-        self, desk: Desk, client: Client, feed: Feed, clock: Callable[[], float], *, glance: float = 1.0
-    ) -> None:
-        self._desk = desk
-        self._client = client
+    desk: Desk
+    client: Client
+    glance: float = 1.0
+
+
+class WebPush:
+    """The sender. Without equipment it does nothing; `clock` answers seconds since the epoch."""
+
+    def __init__(self, feed: Feed, clock: Callable[[], float], equipment: Equipment | None) -> None:
         self._feed = feed
         self._clock = clock
-        self._glance = glance
+        self._equipment = equipment
         self._owners: dict[str, str] = {}
         self._due: dict[str, float] = {}
         self._watched: dict[str, frozenset[str]] = {}
@@ -62,21 +67,33 @@ class WebPush:
         self._turns: dict[str, _Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
+        self._beginning = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="web-push", daemon=True)
         self._stopped = False
 
     def start(self) -> None:
-        """Begin, with what was left from before."""
-        self._thread.start()
+        """Begin, with what was left from before. Nothing happens once it was told to end."""
+        with self._beginning:
+            if self._stopped:
+                return
+            self._thread.start()
         self._ready.wait()
+
+    def change(self, equipment: Equipment | None) -> None:
+        """Go on with other equipment; what is under way ends with that with which it began."""
+        self._equipment = equipment
+        self.wake()
 
     def stop(self) -> None:
         """End; what is under way is broken off, and done again by whoever comes next."""
-        loop = self._loop
-        if loop is not None and self._thread.is_alive():
+        with self._beginning:
+            self._stopped = True
+        if self._thread.is_alive():
+            self._ready.wait()
             with suppress(RuntimeError):  # it has ended by itself
-                loop.call_soon_threadsafe(self._end)
+                assert self._loop is not None
+                self._loop.call_soon_threadsafe(self._awake.set)
             self._thread.join()
 
     def wake(self) -> None:
@@ -87,7 +104,10 @@ class WebPush:
                 loop.call_soon_threadsafe(self._look_at_all)
 
     def _run(self) -> None:
-        asyncio.run(self._main())
+        try:
+            asyncio.run(self._main())
+        finally:
+            self._ready.set()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -109,10 +129,6 @@ class WebPush:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _end(self) -> None:
-        self._stopped = True
-        self._awake.set()
-
     def _look_at_all(self) -> None:
         self._next_round = time.monotonic()
         self._awake.set()
@@ -120,26 +136,33 @@ class WebPush:
     async def _pass(self) -> None:
         """Begin whatever is due, then wait for what comes next."""
         self._awake.clear()
+        equipment = self._equipment
+        if equipment is None:
+            self._due.clear()
+            self._watchers = {}
+            self._watched.clear()
+            await self._awake.wait()
+            return
         if time.monotonic() >= self._next_round:
             self._next_round = time.monotonic() + ROUND_SECONDS
-            await self._list_all()
+            await self._list_all(equipment.desk)
         now = self._clock()
         for account_id in [one for one, when in self._due.items() if when <= now and one not in self._visiting]:
             if len(self._visiting) >= VISITS:
                 break
             del self._due[account_id]
-            self._begin(self._visit(account_id))
+            self._begin(self._visit(account_id, equipment))
         wait = self._next_round - time.monotonic()
         if self._due and len(self._visiting) < VISITS:
             next_due = min((when for one, when in self._due.items() if one not in self._visiting), default=now + wait)
-            wait = min(wait, max(next_due - now, 0.0), self._glance)
+            wait = min(wait, max(next_due - now, 0.0), equipment.glance)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._awake.wait(), max(wait, 0.0))
 
-    async def _list_all(self) -> None:
+    async def _list_all(self, desk: Desk) -> None:
         """Have every account looked at."""
         try:
-            self._owners = await self._in_thread(self._desk.owners)
+            self._owners = await self._in_thread(desk.owners)
         except StoreError as error:
             logger.warning("push subscriptions cannot be read now: %s", error)
             self._next_round = time.monotonic() + TROUBLE_SECONDS
@@ -177,24 +200,24 @@ class WebPush:
             if owner not in self._deaf:
                 self._come_by(owner, now)
 
-    async def _visit(self, account_id: str) -> None:
+    async def _visit(self, account_id: str, equipment: Equipment) -> None:
         """Look what there is for the devices of an account's owner, and send it."""
         self._visiting.add(account_id)
         self._deaf.discard(account_id)
         try:
             if account_id not in self._owners:
-                self._owners = await self._in_thread(self._desk.owners)
+                self._owners = await self._in_thread(equipment.desk.owners)
             owner = self._owners.get(account_id)
             if owner is None:
                 self._watch(account_id, Visit())
                 return
             busy = frozenset(self._busy.get(account_id, ()))
-            visit: Visit = await self._in_thread(self._desk.visit, account_id, owner, busy)
-            self._act(account_id, visit)
+            visit: Visit = await self._in_thread(equipment.desk.visit, account_id, owner, busy)
+            self._act(account_id, visit, equipment)
         except UnknownAccount:
             self._owners.pop(account_id, None)
             self._watch(account_id, Visit())
-        except (StoreError, DirectoryUnavailable, RequestError) as error:
+        except (StoreError, DirectoryUnavailable) as error:
             logger.warning("the push subscriptions of account %s have to wait: %s", account_id, error)
             self._come_by(account_id, self._clock() + TROUBLE_SECONDS)
         except Exception:
@@ -204,14 +227,14 @@ class WebPush:
             self._visiting.discard(account_id)
             self._awake.set()
 
-    def _act(self, account_id: str, visit: Visit) -> None:
+    def _act(self, account_id: str, visit: Visit, equipment: Equipment) -> None:
         if not visit.watched <= self._watched.get(account_id, frozenset()):
             # What was committed since it was read, where nobody listened yet, is found by looking once more.
             self._come_by(account_id, self._clock())
         self._watch(account_id, visit)
         for message in visit.messages:
             self._busy.setdefault(account_id, set()).add(message.number)
-            self._begin(self._send(message))
+            self._begin(self._send(message, equipment))
         if visit.again is not None:
             self._come_by(account_id, visit.again)
 
@@ -232,7 +255,7 @@ class WebPush:
                 watchers.setdefault(one, set()).add(owner)
         self._watchers = {one: frozenset(owners) for one, owners in watchers.items()}
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: Message, equipment: Equipment) -> None:
         """Post a message when its turn has come, and note what came of it."""
         wait = 0.0
         host = (urlsplit(message.url).hostname or "").lower()
@@ -240,8 +263,8 @@ class WebPush:
         host_turn = self._turn(f"host {host}", AT_ONCE_TO_A_HOST)
         try:
             async with user_turn, host_turn, self._all:
-                came_of_it = await self._post(message)
-            await self._in_thread(self._desk.settle, message, came_of_it)
+                came_of_it = await self._post(message, equipment.client)
+            await self._in_thread(equipment.desk.settle, message, came_of_it)
         except UnknownAccount:
             pass
         except StoreError as error:
@@ -255,9 +278,9 @@ class WebPush:
             self._deaf.discard(message.account_id)
             self._come_by(message.account_id, self._clock() + wait)
 
-    async def _post(self, message: Message) -> Outcome:
+    async def _post(self, message: Message, client: Client) -> Outcome:
         try:
-            answer = await self._client.post(message.url, message.headers, message.body)
+            answer = await client.post(message.url, message.headers, message.body)
         except Refused as error:
             return Outcome("never", str(error))
         except Unreachable as error:

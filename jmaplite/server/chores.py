@@ -12,6 +12,7 @@ from jmaplite.core import history
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
 from jmaplite.delivery import Outbox
+from jmaplite.push.webpush import WebPush
 from jmaplite.server.leading import Lead
 from jmaplite.server.parts import Parts
 from jmaplite.store import StoreError, StoreUnavailable, Writer
@@ -26,7 +27,7 @@ TIDY_SECONDS = 300.0
 
 
 class Chores:
-    """What a server does when nobody asks: deliver mail, and take out uploads that have expired.
+    """What a server does when nobody asks: deliver mail, send web pushes, and take out uploads that have expired.
 
     Of several processes over one store only that does it which has the lead. `host` is what the server calls itself in
     mail.
@@ -39,12 +40,15 @@ class Chores:
         self._lead = Lead(parts.ground.store.path)
         self._is_leading = False
         self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+        services = parts.engine.services
+        self._web_push = WebPush(services.store.feed, services.clock, parts.web_push)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
     def change(self, parts: Parts, host: str) -> None:
         """Go on by another configuration over the same ground."""
         self._parts = parts
         self._outbox.change(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+        self._web_push.change(parts.web_push)
 
     def start(self) -> None:
         """Begin."""
@@ -55,6 +59,7 @@ class Chores:
         """End after the chore at hand."""
         self._stopped.set()
         self._outbox.stop()
+        self._web_push.stop()
         if self._thread.is_alive():
             self._thread.join()
         self._lead.leave()
@@ -96,6 +101,7 @@ class Chores:
         if self._lead.take():
             self._is_leading = True
             self._outbox.start()
+            self._web_push.start()
 
     def _do(self, chore: Callable[[], None]) -> None:
         try:

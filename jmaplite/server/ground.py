@@ -11,6 +11,8 @@ from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
 from jmaplite.config import Config
 from jmaplite.core.catalog import Catalog
 from jmaplite.datatypes import capabilities, schema
+from jmaplite.push.capability import with_push
+from jmaplite.push.subscription import PUSH_SUBSCRIPTION
 from jmaplite.store import StoreError
 from jmaplite.store.sqlite import SQLiteStore, random_account_id
 
@@ -67,7 +69,7 @@ def opened(
     of new accounts.
     """
     try:
-        tables = schema(Catalog(capabilities()), TABLES)
+        tables = schema(Catalog(with_push(capabilities(), PUSH_SUBSCRIPTION, str)), TABLES)
         store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id)
     except (OSError, StoreError) as error:
         raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jmaplite.config import Config
-from jmaplite.core.catalog import Catalog
+from jmaplite.core.catalog import CORE, Catalog
 from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
 from jmaplite.datatypes import capabilities
@@ -17,9 +17,11 @@ from jmaplite.datatypes.submission import SUBMISSION
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
 from jmaplite.push.transports import push_capabilities
+from jmaplite.push.webpush import Equipment
 from jmaplite.server.directories import directory
 from jmaplite.server.extension import Extension
 from jmaplite.server.ground import CannotServe, Ground, opened
+from jmaplite.server.pushing import equipment, pushing, signer, subscription_settings
 from jmaplite.server.settings import leniency, limits, mail_settings, submission_settings
 
 
@@ -30,6 +32,7 @@ class Parts:
     ground: Ground
     directory: Directory
     engine: Engine
+    web_push: Equipment | None
 
     def sees(self, principal: Principal) -> View | None:
         """What a principal is told of changes of; None if it, or what it logged in with, is no more."""
@@ -52,12 +55,15 @@ def furnish(
     mail, submission = mail_settings(config), submission_settings(config)
     off = config.capabilities.off
     transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
-    catalog = Catalog((*capabilities(mail, submission, without=off), *transports)).without(off)
     extension = extension or Extension()
+    vapid = signer(ground, config, extension.clock)
+    slices = (*capabilities(mail, submission, without=off), *transports)
+    catalog = Catalog(pushing(slices, config, vapid)).without(off)
     users = users or extension.users(directory(config, extension.clock))
-    settings = {MAIL: mail, SUBMISSION: submission}
+    settings = {MAIL: mail, SUBMISSION: submission, CORE.urn: subscription_settings(config, catalog)}
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
-    return Parts(ground, users, extension.make_engine(services, catalog, users))
+    engine = extension.make_engine(services, catalog, users)
+    return Parts(ground, users, engine, equipment(config, engine, vapid))
 
 
 def compose(config: Config, *, create: bool = True) -> Parts:

@@ -24,7 +24,7 @@ from jmaplite.push.client import Resolver
 from jmaplite.push.desk import Desk, Pace
 from jmaplite.push.subscription import PUSH_SUBSCRIPTION
 from jmaplite.push.vapid import Vapid, new_key
-from jmaplite.push.webpush import WebPush
+from jmaplite.push.webpush import Equipment, WebPush
 from jmaplite.store.sqlite import SQLiteStore
 from tests.mail.jmap import ALICE, BASE, BOB, CORE, TEAM, Client, Server
 from tests.push.receiver import Push, Reader, Receiver, on_loopback, trusting
@@ -44,23 +44,27 @@ class PushServer(Server):
 
     def __post_init__(self) -> None:
         everything = datatypes.capabilities(self.settings)
-        for_schema = Catalog(with_push(everything, PUSH_SUBSCRIPTION, ""))
+        for_schema = Catalog(with_push(everything, PUSH_SUBSCRIPTION, str))
         self.store = SQLiteStore(self.path, datatypes.schema(for_schema, TABLES))
         self.blobs = EmbeddedBlobs(self.path)
-        self.vapid = Vapid(self.store.secret("vapid.pem", new_key), "mailto:postmaster@example.org", lambda: self.now)
-        catalog = Catalog(with_push(everything, PUSH_SUBSCRIPTION, self.vapid.application_server_key))
-        subscriptions = SubscriptionSettings(catalog, self.max_total, self.verify_gap, self.allow_private)
+        contact = "mailto:postmaster@example.org"
+        self.vapid = Vapid(lambda: self.store.secret("vapid.pem", new_key), contact, lambda: self.now)
+        self.catalog = Catalog(with_push(everything, PUSH_SUBSCRIPTION, lambda: self.vapid.application_server_key))
+        subscriptions = SubscriptionSettings(self.catalog, self.max_total, self.verify_gap, self.allow_private)
         settings = {MAIL: self.settings, CORE_CAPABILITY.urn: subscriptions}
         self.services = Services(self.store, self.blobs, self.limits, lambda: self.now, settings)
-        self.directory: Directory = MemoryDirectory(self.people)
-        self.engine = Engine(self.services, catalog, self.directory)
+        self.install(MemoryDirectory(self.people))
+
+    def install(self, directory: Directory) -> None:
+        """Ask another directory from now on."""
+        self.engine = Engine(self.services, self.catalog, directory)
 
     @contextmanager
     def sending(self, resolve: Resolver = on_loopback, *, timeout: float = 20.0, **pace: float) -> Iterator[WebPush]:
         """A sender at work."""
-        desk = Desk(self.engine, self.directory, self.vapid, Pace(**pace))  # type: ignore[arg-type]
+        desk = Desk(self.engine, self.vapid, Pace(**pace))  # type: ignore[arg-type]
         client = HTTPClient(resolve, timeout=timeout, allow_private=self.allow_private, tls=trusting())
-        sender = WebPush(desk, client, self.store.feed, lambda: self.now, glance=0.01)
+        sender = WebPush(self.store.feed, lambda: self.now, Equipment(desk, client, glance=0.01))
         sender.start()
         try:
             yield sender

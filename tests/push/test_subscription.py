@@ -260,6 +260,7 @@ def test_the_session_tells_the_key_and_what_can_be_pushed(server: PushServer) ->
 
 
 def test_the_key_is_kept_for_good_and_for_the_owner_alone(server: PushServer, tmp_path: Path) -> None:
+    assert server.vapid.application_server_key
     again = server.store.secret("vapid.pem", lambda: b"another")
     assert again.startswith(b"-----BEGIN PRIVATE KEY-----")
     path = tmp_path / "secrets" / "vapid.pem"

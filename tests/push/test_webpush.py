@@ -115,6 +115,7 @@ def test_changes_are_gathered_while_there_must_be_a_gap(server: PushServer, rece
     alice = server.device()
     with server.sending(throttle=10):
         alice.subscribed(receiver)
+        until(partial(is_due, alice, server.now + 10))
         server.now += 10
         alice.change("one")
         first = receiver.next()
@@ -288,7 +289,7 @@ def test_a_subscription_ends_with_its_user_and_its_credentials(
     alice = server.device()
     with server.sending(throttle=0):
         alice.subscribed(receiver)
-    server.directory = MemoryDirectory(people)
+    server.install(MemoryDirectory(people))
     with server.sending(throttle=0):
         until(lambda: alice.row("id") is None)
     assert receiver.pushes.empty()

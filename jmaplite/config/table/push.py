@@ -77,7 +77,7 @@ class Push:
     timeout_verify: float = option(
         "timeout.verify",
         DURATION,
-        "Least time between two verifications that one user asks for.",
+        "In how much time a user may ask for ten verifications, and no more.",
         default=60.0,
         shown='"1m"',
     )
