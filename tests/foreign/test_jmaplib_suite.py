@@ -36,10 +36,7 @@ NOT_YET = {
         "TestExpandingQueries.test_a_window_past_the_advertised_limit_never_leaves",
     },
     "the event source (RFC 8620 §7.3)": {
-        "TestEventSource.test_a_change_this_client_makes_is_pushed_back",
         "TestEventSource.test_a_ping_never_moves_the_cursor",
-        "TestEventSource.test_the_connection_is_accepted",
-        "TestEventSource.test_the_cursor_comes_back_on_a_reconnect",
     },
     "WebSocket (RFC 8887)": {
         "TestCapabilityObjects.test_the_websocket_endpoint_is_no_less_secure_than_the_session",
