@@ -15,8 +15,6 @@ from jmaplite.config import UNLIMITED, Address, Config, load, parse
 from jmaplite.config.kinds import RATE, Rate
 from jmaplite.core.limits import Limits
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
 HASH = "$argon2id$v=19$m=65536,t=3,p=4$MFRQiIbSDxdTXjEZn4u6sA$FMwksxpvx6pPWnLWY0UmqjekxUnw/a57FTQJPh+EelA"
 
 MINIMAL = """\
@@ -28,11 +26,6 @@ directory.memory.type = "memory"
 
 def made(text: str = "", path: Path | str = "/etc/jmaplite/c.toml", **environ: str) -> Config:
     return parse(MINIMAL + text, path, environ=environ)
-
-
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
-def test_an_example_has_no_mistakes(example: Path) -> None:
-    assert load(example).path == example
 
 
 def test_a_minimal_configuration_has_the_defaults() -> None:
