@@ -167,7 +167,7 @@ class Letter:
     def add(self, name: str, line: bytes, *, is_last: bool) -> None:
         """Add a field, written with its CRLF, before all others or after them."""
         raw = line.partition(b":")[2].removesuffix(b"\r\n")
-        if not self._has_crlf():
+        if self._line_end() == b"\n":
             line = line.replace(b"\r\n", b"\n")
         field = Field(name, raw, None, line)
         if is_last:
@@ -193,10 +193,10 @@ class Letter:
         self._edited = None
         self.is_changed = True
 
-    def _has_crlf(self) -> bool:
+    def _line_end(self) -> bytes:
         part = self.root.part
         header = self.octets[part.header_start : part.body_start]
-        return b"\r\n" in header or b"\n" not in header
+        return b"\r\n" if b"\r\n" in header or b"\n" not in header else b"\n"
 
     @property
     def cost(self) -> int:
@@ -213,8 +213,11 @@ class Letter:
             self._edited = self._write()
         return self._edited
 
-    def _write(self) -> Edited:
-        """Fields in their order; lines of the header that are no field stay before the field that follows them."""
+    def header(self) -> tuple[bytes, ...]:
+        """The fields in their order, each with its line end, without the empty line after them.
+
+        Lines of the header that are no field stay before the field that follows them.
+        """
         part = self.root.part
         spans = mime.field_spans(self.octets, part.header_start, part.header_end)
         kept = {field.index for field in self.fields if field.index is not None}
@@ -225,13 +228,17 @@ class Letter:
             pieces.append(self.octets[at : after if index in kept else first])
             at = after
         pieces.append(self.octets[at : part.header_end])
-        end = b"\r\n" if self._has_crlf() else b"\n"
         if (written := [piece for piece in pieces if piece]) and not written[-1].endswith((b"\n", b"\r")):
-            pieces.append(end)
+            pieces.append(self._line_end())
         pieces += [field.line for field in self.fields[start:] if field.index is None]
+        return tuple(piece for piece in pieces if piece)
+
+    def _write(self) -> Edited:
+        part = self.root.part
+        pieces = self.header()
         if part.header_end == part.body_start < len(self.octets):
-            pieces.append(end)
-        return Edited(tuple(filter(None, pieces)), self.octets, part.header_end)
+            pieces += (self._line_end(),)
+        return Edited(pieces, self.octets, part.header_end)
 
 
 class _Root(Section):

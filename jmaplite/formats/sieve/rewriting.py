@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from jmaplite.formats import compose, mime
@@ -10,6 +11,7 @@ from jmaplite.formats.sieve.commands import modified
 from jmaplite.formats.sieve.machine import Machine
 from jmaplite.formats.sieve.nodes import Node
 
+_FIELD = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _MIME_FIELDS = "content-"
 _LARGEST_GROWTH = 1_000_000  # octets that a message may gain by a script
 
@@ -33,7 +35,7 @@ def _entity(machine: Machine, node: Node) -> bytes:
     """The replacement as a MIME entity: its header fields, an empty line, and content."""
     text = machine.text(node.positional[0])
     if "mime" in node.tags:
-        return text
+        return text if _FIELD.match(text) or text.startswith(b"\r\n") else b"\r\n" + text
     leaf = compose.Entity("text/plain", parameters={"charset": "utf-8"}, octets=text)
     return compose.message([], leaf, "").partition(b"MIME-Version: 1.0\r\n")[2]
 
@@ -71,8 +73,8 @@ def _replace_whole(machine: Machine, node: Node) -> None:
         _add(machine, name, given)
     gone = [field for field in letter.fields if field.lower.startswith(_MIME_FIELDS) or field.lower == "mime-version"]
     letter.remove(gone)
-    edited = machine.message()
-    header = b"".join(edited.pieces) if edited is not None else letter.octets[: letter.root.part.header_end]
+    machine.charge(letter.cost)
+    header = b"".join(letter.header())
     _rewrite(machine, header + b"MIME-Version: 1.0\r\n" + _entity(machine, node), keeps_fields=False)
 
 

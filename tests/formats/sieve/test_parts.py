@@ -355,3 +355,16 @@ def test_a_message_cannot_be_made_ever_larger() -> None:
 def test_anything_can_be_replaced_and_enclosed(octets: bytes, command: str) -> None:
     found = actions(f'{ALL} {command} "new text"; foreverypart {{ replace "part"; }}', octets)
     assert b"part" in octets_of(found[0])
+
+
+@pytest.mark.parametrize("octets", [b"", b"body only", b"Subject: a", b"Subject: a\n\nb", b"\r\nbody", b"X: 1\r\n"])
+def test_what_is_replaced_is_still_header_and_body(octets: bytes) -> None:
+    (kept,) = actions(ALL + 'replace :subject "new" "text";', octets)
+    parsed = email.message_from_bytes(octets_of(kept), policy=email.policy.default.clone(raise_on_defect=True))
+    assert parsed["Subject"] == "new"
+    assert parsed["MIME-Version"] == "1.0"
+    assert parsed.get_content().strip() == "text"
+    (kept,) = actions(ALL + 'replace :mime "no field";', octets)
+    parsed = email.message_from_bytes(octets_of(kept), policy=email.policy.default.clone(raise_on_defect=True))
+    assert parsed["MIME-Version"] == "1.0"
+    assert str(parsed.get_payload()).strip() == "no field"
