@@ -45,7 +45,9 @@ class Measures:
 
     def families(self) -> Iterator[Family]:
         """Everything, as it is now; what cannot be measured at the moment is left out."""
-        yield Family("jmaplite_commits_total", "counter", "Commits since the start.", [((), self._commits)])
+        yield Family(
+            "jmaplite_commits_total", "counter", "Commits of all processes that changed records.", [((), self._commits)]
+        )
         with suppress(StoreError):
             accounts = [info.id for info in self._store.accounts()]
             yield Family("jmaplite_accounts", "gauge", "Accounts in the store.", [((), len(accounts))])
@@ -57,8 +59,9 @@ class Measures:
 
     def _heard(self, change: Change) -> None:
         with self._lock:
-            self._commits += 1
-            if queue.TYPE in change.types and self._changed is not None:
+            self._commits += bool(change.types)
+            # Without types it is not known what has changed, nor whether anything has.
+            if (queue.TYPE in change.types or not change.types) and self._changed is not None:
                 self._changed.add(change.account_id)
 
     def _waiting(self, accounts: list[str]) -> int:

@@ -118,6 +118,11 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.octets)
 
+    @property
+    def lasting_lines(self) -> list[tuple[str, str]]:
+        """The header lines without those that differ from one answer to the next."""
+        return [line for line in self.lines if line[0] not in ("date", "x-request-id")]
+
 
 @dataclass(frozen=True)
 class Site:
