@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from jmaplite.config import load
 from jmaplite.core.context import Leniency
+from jmaplite.server.settings import leniency
+from tests.live import CONFIG
 from tests.mail.jmap import CORE, Client, Server, message
 
 JMAPC = {"property": "size", "isAscending": True, "anchorOffset": 0, "calculateTotal": False, "position": 0}
@@ -89,3 +92,12 @@ def test_a_capability_left_out_is_used_by_that_call_alone(lenient: Client) -> No
     answer = lenient.request(*calls, using=[CORE], createdIds={})
     assert answer["createdIds"].keys() == {"k", "l"}
     assert lenient.get("Mailbox", answer["createdIds"]["l"], "parentId")["parentId"] == answer["createdIds"]["k"]
+
+
+@pytest.mark.parametrize("using", [True, False])
+def test_the_configuration_says_what_is_let_pass(tmp_path: Path, *, using: bool) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        CONFIG + f"[jmap.compat]\nlenient-using = {str(using).lower()}\nlenient-sort = {str(not using).lower()}\n"
+    )
+    assert leniency(load(path)) == Leniency(using=using, sort=not using)
