@@ -26,6 +26,8 @@ COMMANDS = {
     "convert-config": Place("convert_config", "Make a configuration of Cyrus's imapd.conf."),
     "config": Place("config", "Print the schema of configuration files."),
     "print-unit": Place("print_unit", "Print a systemd unit for this configuration."),
+    "user": Place("users", "Add, list and remove users, and change their passwords."),
+    "token": Place("tokens", "Make, list and revoke tokens."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
