@@ -20,6 +20,7 @@ from jmaplite.push.encryption import MOST_OCTETS, MOST_TEXT, Keys, encode, encry
 from jmaplite.push.outcome import LONGEST_WAIT, Outcome
 from jmaplite.push.progress import Subscription, Told
 from jmaplite.push.states import States, state_change, states, view
+from jmaplite.push.subscription import PUSH_SUBSCRIPTION
 from jmaplite.push.vapid import Vapid
 from jmaplite.store import Account, Writer
 
@@ -108,7 +109,7 @@ class Desk:
             if failures >= pace.attempts:
                 verdict = "never"
         if verdict != "done":
-            where = f"{progress.TYPE} {message.number:x} of account {message.account_id}"
+            where = f"{PUSH_SUBSCRIPTION.format_id(message.number)} of account {message.account_id}"
             logger.info("a web push failed (%s): %s, %s", where, outcome.reason, _MEANING[verdict])
 
         def work(tx: Writer) -> None:
@@ -224,7 +225,7 @@ class _Look:
         """The PushVerification (RFC 8620 §7.2.2)."""
         value = {
             "@type": "PushVerification",
-            "pushSubscriptionId": f"P{one.number:x}",
+            "pushSubscriptionId": PUSH_SUBSCRIPTION.format_id(one.number),
             "verificationCode": one.code,
         }
         return _Note(value, None, "high")

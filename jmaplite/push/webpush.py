@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -59,6 +60,7 @@ class WebPush:
         self._equipment = equipment
         self._owners: dict[str, str] = {}
         self._due: dict[str, float] = {}
+        self._round: deque[str] = deque()
         self._watched: dict[str, frozenset[str]] = {}
         self._watchers: dict[str, frozenset[str]] = {}
         self._deaf: set[str] = set()
@@ -139,19 +141,24 @@ class WebPush:
         equipment = self._equipment
         if equipment is None:
             self._due.clear()
+            self._round.clear()
             self._watchers = {}
             self._watched.clear()
             await self._awake.wait()
             return
         if time.monotonic() >= self._next_round:
             self._next_round = time.monotonic() + ROUND_SECONDS
-            await self._list_all(equipment.desk)
+            await self._begin_round(equipment.desk)
         now = self._clock()
         for account_id in [one for one, when in self._due.items() if when <= now and one not in self._visiting]:
             if len(self._visiting) >= VISITS:
                 break
             del self._due[account_id]
-            self._begin(self._visit(account_id, equipment))
+            self._begin_visit(account_id, equipment)
+        while self._round and len(self._visiting) < VISITS:
+            account_id = self._round.popleft()
+            if account_id not in self._visiting:
+                self._begin_visit(account_id, equipment)
         wait = self._next_round - time.monotonic()
         if self._due and len(self._visiting) < VISITS:
             next_due = min((when for one, when in self._due.items() if one not in self._visiting), default=now + wait)
@@ -159,17 +166,20 @@ class WebPush:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._awake.wait(), max(wait, 0.0))
 
-    async def _list_all(self, desk: Desk) -> None:
-        """Have every account looked at."""
+    async def _begin_round(self, desk: Desk) -> None:
+        """Have every account looked at, after those of which something is known to be due."""
         try:
             self._owners = await self._in_thread(desk.owners)
         except StoreError as error:
             logger.warning("push subscriptions cannot be read now: %s", error)
             self._next_round = time.monotonic() + TROUBLE_SECONDS
             return
-        now = self._clock()
-        for account_id in self._owners:
-            self._come_by(account_id, now)
+        self._round = deque(self._owners)
+
+    def _begin_visit(self, account_id: str, equipment: Equipment) -> None:
+        self._visiting.add(account_id)
+        self._deaf.discard(account_id)
+        self._begin(self._visit(account_id, equipment))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -202,8 +212,6 @@ class WebPush:
 
     async def _visit(self, account_id: str, equipment: Equipment) -> None:
         """Look what there is for the devices of an account's owner, and send it."""
-        self._visiting.add(account_id)
-        self._deaf.discard(account_id)
         try:
             if account_id not in self._owners:
                 self._owners = await self._in_thread(equipment.desk.owners)
