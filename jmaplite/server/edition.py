@@ -82,9 +82,11 @@ def _is_known_alike(before: Config, config: Config) -> bool:
 
 def lasting(config: Config, before: Config) -> Config:
     """A configuration but for what is only read at the start, which stays as it was; the log tells of that."""
-    if config.store == before.store:
-        return config
-    logger.warning(
-        "the store stays in %s: another [store] is taken up when the server is started again", before.store.path
-    )
-    return replace(config, store=before.store)
+    if config.store != before.store:
+        logger.warning(
+            "the store stays in %s: another [store] is taken up when the server is started again", before.store.path
+        )
+    if config.server.workers != before.server.workers:
+        logger.warning("there are %d workers until the server is started again", before.server.workers)
+    server = replace(config.server, workers=before.server.workers)
+    return replace(config, store=before.store, server=server)

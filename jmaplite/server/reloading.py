@@ -14,6 +14,7 @@ from jmaplite.server.logs import log_to_standard_error
 from jmaplite.server.notify import READY, notify, reloading
 from jmaplite.server.running import Server
 from jmaplite.server.watching import Watch
+from jmaplite.server.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class Reloader:
     What cannot be used is logged, and leaves the server as it is.
     """
 
-    def __init__(self, server: Server, file: str) -> None:
+    def __init__(self, server: Server | Workers, file: str) -> None:
         self._server = server
         self._file = file
         self._files = _files(server.config)
@@ -83,7 +84,7 @@ class Reloader:
             logger.error("%s", line)
         if lines:
             logger.error("the configuration stays as it was, for the reasons above")
-        self._server.status.reload_errors = lines
+        await self._server.tell(lines)
         notify(READY)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from jmaplite.config import Config
 from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.push import Hub, View
+from jmaplite.server.channel import Serve
 from jmaplite.server.chores import Chores
 from jmaplite.server.edition import edition, lasting
 from jmaplite.server.extension import Extension, extension
@@ -75,25 +76,26 @@ class Server:
         """Where each listener accepts connections, by its id."""
         return {name: one.urls for name, one in self._listening.items()}
 
-    async def start(self) -> None:
-        """Accept connections. Raises CannotServe; nothing is left open then."""
+    async def start(self, sockets: Sockets | None = None) -> None:
+        """Accept connections, on `sockets` if they are there already. Raises CannotServe; nothing is left open then."""
         self._ground.join()
         self._hub.start()
         self._measures.start()
         await self._edition.startup()
         await asyncio.to_thread(self._extension.begin)
         try:
-            self._listen(*await self._ready(self._edition.listeners))
+            self._listen(*await self._ready(self._edition.listeners, sockets))
         except CannotListen as error:
             await self.stop()
             raise CannotServe(str(error)) from None
         self._extension.started(self)
         self._chores.start()
 
-    async def reload(self, config: Config) -> None:
+    async def reload(self, config: Config, sockets: Sockets | None = None) -> None:
         """Serve by another configuration from now on; what is under way goes on by the one with which it began.
 
-        Raises CannotServe; nothing has changed then.
+        `sockets` are those of its listeners, if another process has bound them. Raises CannotServe; nothing has changed
+        then.
         """
         async with self._one_at_a_time:
             before, config = self._edition, lasting(config, self._edition.config)
@@ -101,7 +103,7 @@ class Server:
                 edition, self._ground, self._hub, self.status, config, self._timeouts, self._extension, before
             )
             try:
-                found = await self._ready(after.listeners)
+                found = await self._ready(after.listeners, sockets)
             except CannotListen as error:
                 raise CannotServe(str(error)) from None
             await after.startup()
@@ -113,6 +115,14 @@ class Server:
             self._in_background(before.retire())
             if after.parts.directory is not before.parts.directory:
                 await asyncio.to_thread(before.parts.directory.close)
+
+    def inherited(self, message: Serve, descriptors: list[int]) -> Sockets:
+        """The sockets that another process has bound, those that are here already among them."""
+        return self._sockets.inherited(message.places, descriptors)
+
+    async def tell(self, errors: tuple[str, ...]) -> None:
+        """Let those who ask know why a changed configuration could not be used, or with nothing that it could."""
+        self.status.reload_errors = errors
 
     async def stop(self) -> None:
         """Let what is under way end, within a bound, and let go of everything."""
@@ -148,12 +158,12 @@ class Server:
         counts = [((("listener", name),), one.connections) for name, one in list(self._listening.items())]
         return (Family("jmaplite_connections", "gauge", "Connections, by listener.", counts),)
 
-    async def _ready(self, told: tuple[Listener, ...]) -> tuple[Sockets, Told]:
+    async def _ready(self, told: tuple[Listener, ...], sockets: Sockets | None) -> tuple[Sockets, Told]:
         """What may go wrong with listeners, before anything is changed. Raises CannotListen."""
 
         def ready() -> tuple[Sockets, Told]:
             certificates = {one.id: (one, certified(one)) for one in told}
-            return self._sockets.take_up(told), certificates
+            return sockets or self._sockets.take_up(told), certificates
 
         return await asyncio.to_thread(ready)
 

@@ -16,6 +16,7 @@ from jmaplite.server.logs import log_to_standard_error
 from jmaplite.server.notify import READY, STOPPING, notify
 from jmaplite.server.reloading import Reloader
 from jmaplite.server.running import Server
+from jmaplite.server.workers import Workers
 
 SWITCH_SECONDS = 0.001
 """How long a thread may hold the interpreter while others wait for it: the event loop is one of them."""
@@ -24,11 +25,13 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(config: Config, file: str, announce: Callable[[str], object]) -> None:
-    """Serve in this process, logging as the configuration says, until SIGTERM or SIGINT.
+    """Serve, logging as the configuration says, until SIGTERM or SIGINT; in this process or in several workers.
 
     `file` is what the configuration was read from, and is read again when it changes. Raises CannotServe.
     """
-    run_to_end(config, serve(Server(config, announce=announce), file))
+    several = config.server.workers > 1 and not config.dev.enable  # a fixture's clock and faults are in one process
+    server = Workers(config, announce) if several else Server(config, announce=announce)
+    run_to_end(config, serve(server, file))
 
 
 def run_to_end(config: Config, work: Coroutine[Any, Any, None]) -> None:
@@ -39,7 +42,7 @@ def run_to_end(config: Config, work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-async def serve(server: Server, file: str) -> None:
+async def serve(server: Server | Workers, file: str) -> None:
     """Serve until SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reads the configuration again.
 
     Raises CannotServe.

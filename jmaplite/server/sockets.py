@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +29,18 @@ class Sockets:
 
         Raises CannotListen; nothing has changed then. What is not needed any more stays open until `leave`.
         """
+        asked = [(listener, bind) for listener in listeners for bind in listener.bind]
+        kept = {_place(*one) for one in asked}
+        in_the_way = [one for place, sockets in self._bound.items() if place not in kept for one in sockets]
         taken = Sockets()
         try:
-            for listener in listeners:
-                for bind in listener.bind:
-                    self._take_up(taken, listener, bind)
+            for listener, bind in asked:
+                place = _place(listener, bind)
+                try:
+                    taken._bound[place] = self._here(place, listener) or opened(bind, listener.options, in_the_way)
+                except OSError as error:
+                    reason = error.strerror or error
+                    raise CannotListen(f"listener {listener.id} cannot bind {shown(bind)}: {reason}") from None
         except CannotListen:
             taken.leave(self)
             raise
@@ -44,22 +53,36 @@ class Sockets:
             if one not in kept:
                 one.close()
 
+    def described(self) -> tuple[tuple[tuple[Place, tuple[Path | None, ...]], ...], list[int]]:
+        """What another process has to know to take these as its own, and their descriptors in the same order."""
+        places = tuple((place, tuple(one.path for one in sockets)) for place, sockets in self._bound.items())
+        return places, [one.inner.fileno() for one in self]
+
+    def inherited(self, places: Iterable[tuple[Place, tuple[Path | None, ...]]], descriptors: Sequence[int]) -> Sockets:
+        """The sockets that another process has described; what is here already stays what it is."""
+        found: dict[Place, list[ListeningSocket]] = {}
+        remaining = iter(descriptors)
+        for place, paths in places:
+            made = [(next(remaining), path) for path in paths]
+            if place in self._bound:
+                found[place] = self._bound[place]
+                for descriptor, _ in made:
+                    os.close(descriptor)
+            else:
+                found[place] = [
+                    ListeningSocket(socket.socket(fileno=descriptor), path, owned=False) for descriptor, path in made
+                ]
+        return Sockets(found)
+
     def __iter__(self) -> Iterator[ListeningSocket]:
         return (one for sockets in self._bound.values() for one in sockets)
 
-    def _take_up(self, taken: Sockets, listener: Listener, bind: tuple[str, int] | Path) -> None:
-        place = _place(listener, bind)
-        here = self._bound.get(place)
-        try:
-            if here is None:
-                taken._bound[place] = opened(bind, listener.options, self)
-                return
-            for one in here:
-                one.set(listener.options)
-        except OSError as error:
-            reason = error.strerror or error
-            raise CannotListen(f"listener {listener.id} cannot bind {shown(bind)}: {reason}") from None
-        taken._bound[place] = here
+    def _here(self, place: Place, listener: Listener) -> list[ListeningSocket]:
+        """The sockets that are here for a place, set as a listener asks for; none if there are none. Raises OSError."""
+        found = self._bound.get(place, [])
+        for one in found:
+            one.set(listener.options)
+        return found
 
 
 def _place(listener: Listener, bind: tuple[str, int] | Path) -> Place:

@@ -2,7 +2,7 @@
 
 from jmaplite.web.admin import create_admin
 from jmaplite.web.app import App, create_app
-from jmaplite.web.listening import CannotListen, Listening, certified
+from jmaplite.web.listening import CannotListen, Listening, certified, urls
 from jmaplite.web.metrics import Family, Metrics
 from jmaplite.web.settings import (
     TLS,
@@ -44,4 +44,5 @@ __all__ = [
     "create_app",
     "opened",
     "shown",
+    "urls",
 ]

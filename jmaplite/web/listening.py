@@ -46,10 +46,8 @@ class Listening:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where connections are accepted, as `http://127.0.0.1:8080` or `unix:/run/jmaplite.sock`."""
-        scheme = "https" if self.listener.tls else "http"
-        names = [one.name for one in self._sockets]
-        return tuple(name if name.startswith("unix:") else f"{scheme}://{name}" for name in names)
+        """Where connections are accepted."""
+        return urls(self.listener, self._sockets)
 
     @property
     def connections(self) -> int:
@@ -184,6 +182,12 @@ class Listening:
             extra = {"ssl": self._certificates.context, "ssl_handshake_timeout": self.listener.tls.patience}
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, inner, **extra)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def urls(listener: Listener, sockets: Collection[ListeningSocket]) -> tuple[str, ...]:
+    """Where a listener is, as `http://127.0.0.1:8080` or `unix:/run/jmaplite.sock`."""
+    scheme = "https" if listener.tls else "http"
+    return tuple(one.name if one.path else f"{scheme}://{one.name}" for one in sockets)
 
 
 def certified(listener: Listener) -> Certificates | None:

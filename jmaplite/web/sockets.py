@@ -18,34 +18,37 @@ _BOUND_PER_HOST = 16
 
 
 class ListeningSocket:
-    """A socket that listens, and what is to go with it. Raises OSError when it is made by `opened`."""
+    """A socket that listens, and what is to go with it. Raises OSError when it is made by `opened`.
 
-    def __init__(self, inner: socket.socket, path: Path | None = None) -> None:
+    The file of a Unix socket, at `path`, is that of another process unless it is `owned`.
+    """
+
+    def __init__(self, inner: socket.socket, path: Path | None = None, *, owned: bool = True) -> None:
         self.inner = inner
-        self._path = path
-        self._inode = path.stat().st_ino if path is not None else 0
+        self.path = path
+        self._inode = path.stat().st_ino if path is not None and owned else 0
 
     @property
     def name(self) -> str:
         """Where it listens: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/x.sock`."""
-        if self._path is not None:
-            return f"unix:{self._path}"
+        if self.path is not None:
+            return f"unix:{self.path}"
         return authority(*self.inner.getsockname()[:2])
 
     def set(self, options: SocketOptions) -> None:
         """Take up what of other options can be changed while it listens. Raises OSError."""
         _size_buffers(self.inner, options)
         self.inner.listen(options.backlog)
-        if self._path is not None:
-            self._path.chmod(options.mode)
+        if self.path is not None:
+            self.path.chmod(options.mode)
 
     def close(self) -> None:
         """Listen no more, and take the file of a Unix socket away, if it is not another's by now."""
         self.inner.close()
-        if self._path is not None:
+        if self.path is not None:
             with suppress(OSError):
-                if self._path.stat().st_ino == self._inode:
-                    self._path.unlink()
+                if self.path.stat().st_ino == self._inode:
+                    self.path.unlink()
 
 
 def authority(host: str, port: int) -> str:

@@ -283,6 +283,14 @@ def test_an_address_that_is_taken_refuses_the_whole_change(site: Running) -> Non
         assert descriptors() == before
 
 
+def test_an_address_of_our_own_that_stays_is_taken_as_well(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, bind=f'"127.0.0.1:{port}"') as site, kept(site):
+        with pytest.raises(CannotServe, match="in use"):
+            site.change(bind=f'"127.0.0.1:{port}"', listener=f'[server.listener.second]\nbind = "localhost:{port}"')
+        site.change()
+
+
 def test_unix_sockets_come_and_go(site: Running, tmp_path: Path) -> None:
     for name in ("one.sock", "two.sock"):
         site.change(listener=f'[server.listener.local]\nbind = "unix:{name}"')

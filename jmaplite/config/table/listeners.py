@@ -40,7 +40,13 @@ class Server:
         default_factory=socket.gethostname,
         shown="the machine's name",
     )
-    workers: int = option("workers", at_least(1), "Processes that serve, all over one store.", default=1)
+    workers: int = option(
+        "workers",
+        at_least(1),
+        "Processes that serve, all over one store; only a start changes their number. What a user or a listener may "
+        "have at the same time is counted in each of them.",
+        default=1,
+    )
 
 
 @section("server.http")
@@ -172,7 +178,7 @@ class Listener:
     max_connections: int = option(
         "max-connections",
         at_least(1),
-        "Connections served at the same time.",
+        "Connections served at the same time, by each worker.",
         default=8192,
         everywhere="server.max-connections",
     )
