@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from jmaplite.core.accounts import account_of
 from jmaplite.core.context import Services
 from jmaplite.core.errors import SetError
 from jmaplite.datatypes.submission import EMAIL_SUBMISSION, queue
 from jmaplite.datatypes.submission.addresses import plain
 from jmaplite.datatypes.submission.queue import Message, Outcome, Recipient
 from jmaplite.delivery import local
+from jmaplite.delivery.filing import Delivery
+from jmaplite.delivery.office import Office
 from jmaplite.delivery.trace import leaving, traced
-from jmaplite.directory import Directory, DirectoryUnavailable, Principal
+from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.store import Account, Change, StoreError, UnknownAccount, Writer
 
 logger = logging.getLogger(__name__)
@@ -42,24 +43,23 @@ _DELIVERED = Outcome("yes", "250 2.1.5 Delivered")
 
 
 class Outbox:
-    """Delivers what is due in the queues of all accounts; `fill` writes what a new account gets, `host` is our name."""
+    """Delivers what is due in the queues of all accounts."""
 
-    def __init__(
-        self, services: Services, directory: Directory, fill: Callable[[Writer, str], None], host: str
-    ) -> None:
-        self.change(services, directory, fill, host)
+    def __init__(self, office: Office) -> None:
+        self._office = office
         self._visits: dict[str, float] = {}
         self._changed = threading.Condition()
         self._stopped = False
         self._stop_listening: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
-    def change(self, services: Services, directory: Directory, fill: Callable[[Writer, str], None], host: str) -> None:
+    def change(self, office: Office) -> None:
         """Go on by another configuration over the same store."""
-        self._services = services
-        self._directory = directory
-        self._fill = fill
-        self._host = host
+        self._office = office
+
+    @property
+    def _services(self) -> Services:
+        return self._office.services
 
     def start(self) -> None:
         """Begin, with what was left from before."""
@@ -97,7 +97,7 @@ class Outbox:
         elsewhere: list[int] = []
         for recipient in message.recipients:
             try:
-                principal = self._directory.by_email(plain(recipient.address))
+                principal = self._office.directory.by_email(plain(recipient.address))
             except DirectoryUnavailable:
                 outcomes[recipient.n] = self._later(message, recipient, "4.4.3 The directory does not answer")
                 continue
@@ -124,37 +124,47 @@ class Outbox:
         identifier = EMAIL_SUBMISSION.format_id(message.id)
         with account.read() as tx:
             octets = self._services.blobs.read(tx, message.blob)
-        octets = leaving(octets, message.header_end, f"{identifier}.{account.id}@{self._host}", message.release)
+        octets = leaving(octets, message.header_end, f"{identifier}.{account.id}@{self._office.host}", message.release)
         outcomes: dict[int, Outcome] = {}
         for principal, recipients in here.items():
             copy = traced(
                 octets,
                 return_path=message.mail_from,
-                host=self._host,
+                host=self._office.host,
                 identifier=identifier,
                 recipient=recipients[0].address if len(recipients) == 1 else None,
                 now=int(self._services.clock()),
             )
-            failure = self._try(principal, copy, account.id, message.id, [one.address for one in recipients])
+            addresses = [one.address for one in recipients]
+            failure = self._try(principal, copy, message.mail_from, account.id, message.id, addresses)
             for recipient in recipients:
-                outcomes[recipient.n] = _DELIVERED if failure is None else self._later(message, recipient, failure)
+                outcomes[recipient.n] = self._outcome(message, recipient, failure)
         return outcomes
 
+    def _outcome(self, message: Message, recipient: Recipient, failure: str | None) -> Outcome:
+        """What comes of an attempt that failed for now (a status code of class 4), for good (5), or did not."""
+        if failure is None:
+            return _DELIVERED
+        if failure.startswith("5"):
+            return Outcome("no", f"550 {failure}")
+        return self._later(message, recipient, failure)
+
     def _try(
-        self, principal: Principal, octets: bytes, source: str, number: int, addresses: Sequence[str]
+        self, principal: Principal, octets: bytes, sender: str, source: str, number: int, addresses: Sequence[str]
     ) -> str | None:
-        """Deliver into the account of a principal; answers why that cannot be done now, if it cannot."""
+        """Deliver into the account of a principal; answers why that cannot be done, if it cannot."""
         try:
-            account_id = account_of(self._services.store, principal, self._fill)
-            local.deliver(
+            account_id = self._office.account(principal)
+            refusal = local.deliver(
                 self._services,
-                account_id,
-                principal.name,
-                octets,
+                Delivery(account_id, principal, sender, addresses[0], octets),
+                self._office.decide,
                 source=source,
                 number=number,
                 addresses=addresses,
             )
+            if refusal is not None:
+                return f"5.7.1 {' '.join(refusal.split())}"
         except SetError:
             return "4.2.2 The mailbox is full"
         except StoreError as error:
@@ -174,7 +184,7 @@ class Outbox:
         return Outcome("queued", f"451 {failure}", now + wait)
 
     def _heard(self, change: Change) -> None:
-        if queue.TYPE in change.types or not change.types:
+        if not change.types or queue.TYPE in change.types or queue.AUTOMATIC in change.types:
             self._wake(change.account_id)
 
     def _wake(self, *account_ids: str) -> None:

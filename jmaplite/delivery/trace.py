@@ -11,6 +11,7 @@ from jmaplite.formats import mime
 _TAKEN_OUT = re.compile(
     rb"^(?:bcc|resent-bcc|return-path)[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n?+)*+", re.IGNORECASE | re.MULTILINE
 )
+_RETURN_PATH = re.compile(rb"^return-path[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n?+)*+", re.IGNORECASE | re.MULTILINE)
 _LINE_END = re.compile(rb"\r\n?|\n")
 
 
@@ -34,6 +35,11 @@ def leaving(octets: bytes, header_end: int, message_id: str, sent: int) -> bytes
     return added + header + body
 
 
+def arriving(octets: bytes, header_end: int) -> bytes:
+    """A message from another server without the Return-Path of anybody before (RFC 5321 §4.4); the rest stays."""
+    return _RETURN_PATH.sub(b"", octets[:header_end]) + octets[header_end:]
+
+
 def _canonical_header(header: bytes) -> bytes:
     """A header section with CRLF line ends; its lines are those that a reader of header fields sees."""
     if b"\n" not in header:
@@ -42,12 +48,26 @@ def _canonical_header(header: bytes) -> bytes:
     return header if not header or header.endswith(b"\r\n") else header + b"\r\n"
 
 
-def traced(message: bytes, *, return_path: str, host: str, identifier: str, recipient: str | None, now: int) -> bytes:
+def traced(
+    message: bytes,
+    *,
+    return_path: str,
+    host: str,
+    identifier: str,
+    recipient: str | None,
+    now: int,
+    came: tuple[str, str] | None = None,
+) -> bytes:
     """A message as it arrives: Return-Path first, then who received it, as what, for whom and when (in seconds).
 
-    `recipient` is None where there are several; an empty `return_path` is the null reverse-path.
+    `recipient` is None where there are several; an empty `return_path` is the null reverse-path. `came` says from whom,
+    and by what protocol (RFC 3848), if it came from another server.
     """
-    lines = [f"Return-Path: <{return_path}>", f"Received: by {host} id {identifier}"]
+    lines = [f"Return-Path: <{return_path}>"]
+    if came is None:
+        lines.append(f"Received: by {host} id {identifier}")
+    else:
+        lines += [f"Received: from {came[0]}", f"\tby {host} with {came[1]} id {identifier}"]
     if recipient is not None:
         lines.append(f"\tfor <{recipient}>")
     trace = "\r\n".join(lines) + f";\r\n\t{_date_time(now)}\r\n"

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from jmaplite.config import Config
 from jmaplite.core import history
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
 from jmaplite.delivery import Outbox
 from jmaplite.push.webpush import WebPush
 from jmaplite.server.leading import Lead
-from jmaplite.server.parts import Parts
+from jmaplite.server.parts import Parts, office
 from jmaplite.store import StoreError, StoreUnavailable, Writer
 
 logger = logging.getLogger(__name__)
@@ -29,25 +30,24 @@ TIDY_SECONDS = 300.0
 class Chores:
     """What a server does when nobody asks: deliver mail, send web pushes, and take out uploads that have expired.
 
-    Of several processes over one store only that does it which has the lead. `host` is what the server calls itself in
-    mail.
+    Of several processes over one store only that does it which has the lead.
     """
 
-    def __init__(self, parts: Parts, host: str) -> None:
+    def __init__(self, parts: Parts, config: Config) -> None:
         self._parts = parts
         self._stopped = threading.Event()
         self._store_is_away = False
         self._lead = Lead(parts.ground.store.path)
         self._is_leading = False
-        self._outbox = Outbox(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+        self._outbox = Outbox(office(parts, config))
         services = parts.engine.services
         self._web_push = WebPush(services.store.feed, services.clock, parts.web_push)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
-    def change(self, parts: Parts, host: str) -> None:
+    def change(self, parts: Parts, config: Config) -> None:
         """Go on by another configuration over the same ground."""
         self._parts = parts
-        self._outbox.change(parts.engine.services, parts.directory, parts.engine.catalog.fill, host)
+        self._outbox.change(office(parts, config))
         self._web_push.change(parts.web_push)
 
     def start(self) -> None:

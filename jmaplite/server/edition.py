@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 
 from jmaplite.config import Config
+from jmaplite.delivery import Incoming
 from jmaplite.directory.credentials import Credentials
 from jmaplite.formats.mime import decode
 from jmaplite.push import Hub
 from jmaplite.server.extension import Extension
 from jmaplite.server.ground import Ground
-from jmaplite.server.parts import Parts, furnish
+from jmaplite.server.parts import Parts, furnish, office
 from jmaplite.server.settings import http_settings, listeners
 from jmaplite.web import App, Listener, Status, Timeouts, create_admin, create_app
 
@@ -36,6 +37,11 @@ class Edition:
     def app_of(self, listener: Listener) -> App:
         """What serves a listener."""
         return self.admin if listener.protocol == "admin" else self.app
+
+    @property
+    def incoming(self) -> Incoming:
+        """What takes mail in."""
+        return Incoming(office(self.parts, self.config))
 
     async def startup(self) -> None:
         """Make ready to serve."""

@@ -12,6 +12,9 @@ from jmaplite.web import REQUEST_ID
 _TALKATIVE = ("hpack", "h2", "hypercorn")
 """Loggers that would print the headers of requests, passwords and all, at the level debug."""
 
+_VERBOSE = ("mail.log", "mail.debug", "watchfiles")
+"""Loggers of libraries that tell of every line and every look, with addresses and the octets of mail."""
+
 _chosen: set[str] = set()
 """Loggers with a level of their own."""
 
@@ -39,6 +42,8 @@ def log_to_standard_error(config: Config) -> None:
     _chosen.update(chosen)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.root.level))
+    for name in _VERBOSE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
 
 
 class TextLines(logging.Formatter):

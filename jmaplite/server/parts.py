@@ -14,6 +14,7 @@ from jmaplite.datatypes import capabilities
 from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
 from jmaplite.datatypes.submission import SUBMISSION
+from jmaplite.delivery import Office
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
 from jmaplite.push.transports import push_capabilities
@@ -64,6 +65,19 @@ def furnish(
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
     engine = extension.make_engine(services, catalog, users)
     return Parts(ground, users, engine, equipment(config, engine, vapid))
+
+
+def office(parts: Parts, config: Config) -> Office:
+    """What delivery works with."""
+    return Office(
+        parts.engine.services,
+        parts.directory,
+        parts.engine.catalog.fill,
+        config.server.hostname,
+        largest=config.email.max_size,
+        recipients=config.recipients.max_recipients,
+        remember=config.recipients.duplicate_expiry,
+    )
 
 
 def compose(config: Config, *, create: bool = True) -> Parts:

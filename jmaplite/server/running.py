@@ -15,10 +15,21 @@ from jmaplite.server.chores import Chores
 from jmaplite.server.edition import edition, lasting
 from jmaplite.server.extension import Extension, extension
 from jmaplite.server.ground import CannotServe, opened
+from jmaplite.server.mail import PROTOCOLS, MailListening
 from jmaplite.server.measures import Measures
 from jmaplite.server.parts import Parts
 from jmaplite.server.sockets import Sockets
-from jmaplite.web import CannotListen, Certificates, Family, Listener, Listening, Status, Timeouts, certified
+from jmaplite.web import (
+    CannotListen,
+    Certificates,
+    Family,
+    Listener,
+    Listening,
+    ListeningSocket,
+    Status,
+    Timeouts,
+    certified,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +59,11 @@ class Server:
         self.status = Status(self._ground.failure, self._directory_failure)
         self._edition = edition(self._ground, self._hub, self.status, config, timeouts, self._extension)
         self._sockets = Sockets()
-        self._listening: dict[str, Listening] = {}
-        self._leaving: list[Listening] = []
+        self._listening: dict[str, Listening | MailListening] = {}
+        self._leaving: list[Listening | MailListening] = []
         self._farewells: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Lock()
-        self._chores = Chores(self.parts, config.server.hostname)
+        self._chores = Chores(self.parts, config)
         self._measures = Measures(self._ground.store, self._ground.store.path)
         self.status.metrics.sources += (self._measures.families, self._connections)
 
@@ -109,7 +120,7 @@ class Server:
             await after.startup()
             self._edition = after
             self._hub.renew(self._sees)
-            self._chores.change(after.parts, config.server.hostname)
+            self._chores.change(after.parts, config)
             self._listen(*found)
             before.app.successor = after.app
             self._in_background(before.retire())
@@ -173,14 +184,12 @@ class Server:
         for name, listening in list(self._listening.items()):
             # A socket may go over to another listener.
             listening.narrow(sockets.of(told[name][0]) if name in told else ())
-            if name not in told:
+            if name not in told or _is_for_mail(told[name][0]) != isinstance(listening, MailListening):
                 self._in_background(self._part_from(self._listening.pop(name)))
                 lines.append(f"jmaplite: listener {name} is no more")
         for name, (listener, certificates) in told.items():
-            app = self._edition.app_of(listener)
             before = self._listening[name].urls if name in self._listening else ()
-            listening = self._listening.setdefault(name, Listening(listener, app))
-            listening.become(listener, app, sockets.of(listener), certificates)
+            listening = self._become(name, listener, sockets.of(listener), certificates)
             if listening.urls != before:
                 lines.append(f"jmaplite: listener {name} on {', '.join(listening.urls)}")
         self._sockets.leave(sockets)
@@ -188,7 +197,23 @@ class Server:
         for line in lines:
             self._announce(line)
 
-    async def _part_from(self, listening: Listening) -> None:
+    def _become(
+        self, name: str, listener: Listener, sockets: list[ListeningSocket], certificates: Certificates | None
+    ) -> Listening | MailListening:
+        """Have a listener do what is asked of it, over JMAP or for mail."""
+        if _is_for_mail(listener):
+            incoming = self._edition.incoming
+            mail = self._listening.setdefault(name, MailListening(listener, incoming))
+            assert isinstance(mail, MailListening)
+            mail.become(listener, incoming, sockets, certificates)
+            return mail
+        app = self._edition.app_of(listener)
+        listening = self._listening.setdefault(name, Listening(listener, app))
+        assert isinstance(listening, Listening)
+        listening.become(listener, app, sockets, certificates)
+        return listening
+
+    async def _part_from(self, listening: Listening | MailListening) -> None:
         """Let a listener end when all that came in by it has."""
         self._leaving.append(listening)
         try:
@@ -200,3 +225,7 @@ class Server:
         task = asyncio.get_running_loop().create_task(work)
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
+
+
+def _is_for_mail(listener: Listener) -> bool:
+    return listener.protocol in PROTOCOLS

@@ -88,8 +88,8 @@ def _cors(cors: table.Cors) -> Cors | None:
 
 
 def listeners(config: Config) -> tuple[Listener, ...]:
-    """The listeners where HTTP is spoken, with the files of their certificates."""
-    return tuple(_listener(config, one) for one in config.listeners if one.protocol in ("jmap", "admin"))
+    """The listeners, with the files of their certificates."""
+    return tuple(_listener(config, one) for one in config.listeners if one.protocol != "managesieve")
 
 
 def _listener(config: Config, listener: table.Listener) -> Listener:
@@ -99,7 +99,7 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
         tuple(one.path or (one.host, one.port) for one in listener.bind),
         listener.url or None,
         listener.protocol,
-        _tls(config, listener) if listener.tls_enable and listener.tls_implicit else None,
+        _tls(config, listener) if _speaks_tls(listener) else None,
         listener.trusted_networks,
         listener.max_connections,
         SocketOptions(
@@ -113,7 +113,14 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
             v6_only=any(one.port in ipv4 for one in listener.bind if ":" in one.host),
         ),
         config.server_http.use_x_forwarded,
+        listener.tls_implicit,
     )
+
+
+def _speaks_tls(listener: table.Listener) -> bool:
+    """Whether TLS is spoken from the first octet, or may be begun by STARTTLS."""
+    begun = listener.protocol in ("lmtp", "smtp") and bool(listener.tls_certificate)
+    return listener.tls_enable and (listener.tls_implicit or begun)
 
 
 def _tls(config: Config, listener: table.Listener) -> TLS:

@@ -52,7 +52,8 @@ class Listener:
     `bind` are hosts (without brackets) and ports (0: any free one), or paths of Unix sockets. `url` is what clients
     reach it by, with or without a scheme; None: the address that they used. Peers in `trusted_networks` are
     believed what they say in the PROXY protocol, and in X-Forwarded-* if `forwarded`. A peer at a Unix socket is
-    one from 127.0.0.1.
+    one from 127.0.0.1. TLS is spoken from the first octet, or, where mail is taken and it is not `is_implicit`,
+    when the peer asks for it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Listener:
     max_connections: int = 8192
     options: SocketOptions = field(default_factory=SocketOptions)
     forwarded: bool = True
+    is_implicit: bool = True
 
 
 @dataclass(frozen=True, slots=True)

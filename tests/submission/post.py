@@ -14,7 +14,7 @@ from jmaplite.core.engine import Engine
 from jmaplite.datatypes.mail import MAIL
 from jmaplite.datatypes.submission import SUBMISSION, SubmissionSettings
 from jmaplite.datatypes.vacation import VACATION_RESPONSE
-from jmaplite.delivery import Outbox
+from jmaplite.delivery import Office, Outbox
 from jmaplite.directory import Principal
 from jmaplite.directory.memory import Entry, MemoryDirectory
 from jmaplite.store.sqlite import SQLiteStore
@@ -44,7 +44,7 @@ class PostOffice(Server):
         settings = {MAIL: self.settings, SUBMISSION: self.sending}
         self.services = Services(self.store, self.blobs, self.limits, lambda: self.now, settings)
         self.engine = Engine(self.services, catalog, self.directory)
-        self.outbox = Outbox(self.services, self.directory, catalog.fill, HOST)
+        self.outbox = Outbox(Office(self.services, self.directory, catalog.fill, HOST))
 
     def reopen(self) -> PostOffice:
         """The same after a restart."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jmaplite.datatypes.submission import queue
-from jmaplite.delivery import local, outbox
+from jmaplite.delivery import filing, local, outbox
+from jmaplite.delivery.filing import Delivery, Filter, keep
 from jmaplite.store import Change, StoreUnavailable
 from tests.mail.jmap import message
 from tests.submission.post import BOB, CAROL, Mailer, PostOffice, envelope
@@ -53,8 +54,8 @@ def kill_after(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
         kill_after(queue, "claim"),
         kill_before(outbox, "leaving"),
         kill_before(local, "deliver"),
-        kill_before(local, "insert"),
-        kill_after(local, "insert"),
+        kill_before(filing, "insert"),
+        kill_after(filing, "insert"),
         kill_after(queue, "note_arrival"),
         kill_after(local, "deliver"),
         kill_before(queue, "settle"),
@@ -136,10 +137,10 @@ def test_an_account_that_cannot_be_reached_does_not_hold_up_others(
     deliver = local.deliver
     failures = [StoreUnavailable("disk full"), ZeroDivisionError("a bug")]
 
-    def fails(services: Any, account_id: str, owner: str, octets: bytes, **more: Any) -> None:
-        if owner == "carol" and failures:
+    def fails(services: Any, delivery: Delivery, decide: Filter, **more: Any) -> None:
+        if delivery.owner.name == "carol" and failures:
             raise failures.pop()
-        deliver(services, account_id, owner, octets, **more)
+        deliver(services, delivery, decide, **more)
 
     monkeypatch.setattr(local, "deliver", fails)
     office.deliver()
@@ -159,7 +160,8 @@ def test_a_message_that_came_for_one_address_does_not_come_again_for_another(off
     for addresses in (["bob@example.org"], ["bob@example.org", "robert@example.org"], ["robert@example.org"]):
         for number in (7, 8):
             arguments: dict[str, Any] = {"source": "u1", "number": number, "addresses": addresses}
-            local.deliver(office.services, bob.account, "bob", octets, **arguments)
+            delivery = Delivery(bob.account, BOB, "alice@example.org", addresses[0], octets)
+            local.deliver(office.services, delivery, keep, **arguments)
     assert len(bob.received()) == 2
 
 

@@ -137,7 +137,7 @@ def test_uploads_expire_when_nobody_refers_to_them(tmp_path: Path) -> None:
         for staged, when in ((old, now - 100), (new, now + 100)):
             account.write(lambda tx, staged=staged: parts.ground.blobs.put(tx, staged))  # type: ignore[misc]
             account.write(lambda tx, s=staged, w=when: parts.ground.blobs.note_upload(tx, s.digest, "demo", w))  # type: ignore[misc]
-        server.Chores(parts, "localhost").tidy()
+        server.Chores(parts, running.config).tidy()
         with account.read() as tx:
             assert not parts.ground.blobs.may_read(tx, old.digest, "demo")
             assert parts.ground.blobs.may_read(tx, new.digest, "demo")
@@ -159,7 +159,7 @@ def test_a_log_line_in_json_is_one_object() -> None:
 
 def test_a_store_that_stays_away_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     parts = server.compose(config(tmp_path))
-    chores = server.Chores(parts, "localhost")
+    chores = server.Chores(parts, config(tmp_path))
 
     def away() -> None:
         raise StoreUnavailable("disk is full")

@@ -1,7 +1,9 @@
 """Messages on their way out, in the account of whoever sends them: what is to be delivered to whom, and how that goes.
 
-A message enters the queue in the transaction that makes its EmailSubmission, and lives on if that is destroyed. Each
-recipient takes a route: it is unrouted at first, and whoever finds that it is not of this server gives it to a relay.
+A message enters the queue in the transaction that makes its EmailSubmission, and lives on if that is destroyed. What
+the server sends by itself (answers, redirected mail, reports) enters without one, and is gone when it is done with.
+Each recipient takes a route: it is unrouted at first, and whoever finds that it is not of this server gives it to a
+relay.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from typing import Any, Literal
 
 from orjson import loads
 
-from jmaplite.blobs import Blobs
+from jmaplite.blobs import Blobs, Staged
 from jmaplite.core.json import dumps
 from jmaplite.store import Column, Index, Reader, Table, Value, Writer
 
 TYPE = "EmailSubmission"
+
+AUTOMATIC = "OutgoingMail"
+"""Under which the change feed tells of messages that have no EmailSubmission; it is no type of JMAP."""
 
 OUTGOING = Table(
     "outgoing",
@@ -30,7 +35,8 @@ OUTGOING = Table(
     ),
     ("id",),
 )
-"""Messages that are not done with, by the number of their EmailSubmission; `release_time` in seconds."""
+"""Messages that are not done with, by the number of their EmailSubmission (or one that none has); `release_time` in
+seconds."""
 
 RECIPIENT = Table(
     "outgoing_recipient",
@@ -64,7 +70,15 @@ ARRIVED = Table(
 )
 """What came into an account from the queues of others (`source` is an account's id), so that it does not come twice."""
 
-TABLES = (OUTGOING, RECIPIENT, ARRIVED)
+RECEIVED = Table(
+    "received_message",
+    (Column("digest", "blob"), Column("address", "text"), Column("time", "integer")),
+    ("digest", "address"),
+    (Index("received_message_time", ("time",)),),
+)
+"""What came into an account from other servers, so that it does not come twice when they send it again."""
+
+TABLES = (OUTGOING, RECIPIENT, ARRIVED, RECEIVED)
 
 Delivered = Literal["queued", "yes", "no", "unknown"]
 Route = Literal["", "relay"]
@@ -112,8 +126,42 @@ def enqueue(
     tx: Writer, blobs: Blobs, number: int, blob: bytes, header_end: int, envelope: Mapping[str, Any], release: int
 ) -> None:
     """Queue the message of an EmailSubmission; from `release` (in seconds) on it may be delivered."""
+    sender, recipients = envelope["mailFrom"], envelope["rcptTo"]
+    _enter(tx, blobs, number, blob, header_end, (sender["email"], sender["parameters"]), recipients, release)
+
+
+def send(
+    tx: Writer,
+    blobs: Blobs,
+    staged: Staged,
+    header_end: int,
+    sender: str,
+    recipients: Sequence[str],
+    release: int,
+    parameters: Mapping[str, str | None] | None = None,
+) -> int:
+    """Queue a message of the server's own, from an address (empty: none that reports go to); answers its number.
+
+    `parameters` are those of each recipient (RFC 5321 §4.1.2).
+    """
+    number = tx.change(AUTOMATIC)
+    blobs.put(tx, staged)
+    addresses = [{"email": one, "parameters": parameters or None} for one in recipients]
+    _enter(tx, blobs, number, staged.digest, header_end, (sender, None), addresses, release)
+    return number
+
+
+def _enter(
+    tx: Writer,
+    blobs: Blobs,
+    number: int,
+    blob: bytes,
+    header_end: int,
+    sender: tuple[str, Mapping[str, str | None] | None],
+    recipients: Sequence[Mapping[str, Any]],
+    release: int,
+) -> None:
     blobs.refer(tx, blob, TYPE, number)
-    sender = envelope["mailFrom"]
     tx.execute(
         "INSERT INTO outgoing (account, id, blob, header_end, mail_from, parameters, release_time)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -121,17 +169,17 @@ def enqueue(
         number,
         blob,
         header_end,
-        sender["email"],
-        _json(sender["parameters"]),
+        sender[0],
+        _json(sender[1]),
         release,
     )
-    recipients = {address["email"]: address["parameters"] for address in reversed(envelope["rcptTo"])}
+    parameters = {address["email"]: address["parameters"] for address in reversed(recipients)}
     tx.executemany(
         "INSERT INTO outgoing_recipient (account, id, n, address, parameters, route, attempts, next_attempt,"
         " smtp_reply, delivered, displayed) VALUES (?, ?, ?, ?, ?, '', 0, ?, ?, 'queued', 'unknown')",
         [
-            (tx.account, number, n, address, _json(recipients[address]), release, ACCEPTED)
-            for n, address in enumerate(dict.fromkeys(address["email"] for address in envelope["rcptTo"]))
+            (tx.account, number, n, address, _json(parameters[address]), release, ACCEPTED)
+            for n, address in enumerate(dict.fromkeys(address["email"] for address in recipients))
         ],
     )
 
@@ -260,4 +308,19 @@ def note_arrival(tx: Writer, source: str, number: int, addresses: Sequence[str],
     tx.executemany(
         "INSERT INTO arrived_submission (account, source, id, address, time) VALUES (?, ?, ?, ?, ?)",
         [(tx.account, source, number, address, now) for address in addresses],
+    )
+
+
+def received(tx: Reader, digest: bytes) -> set[str]:
+    """The recipients that a message from elsewhere, by the digest of its octets, has already come in for."""
+    sql = "SELECT address FROM received_message WHERE account=? AND digest=?"
+    return {row[0] for row in tx.rows(sql, tx.account, digest)}
+
+
+def note_received(tx: Writer, digest: bytes, addresses: Sequence[str], now: int, kept: int) -> None:
+    """Note that a message from elsewhere has come in; notes older than `kept` seconds go."""
+    tx.execute("DELETE FROM received_message WHERE account=? AND time<?", tx.account, now - kept)
+    tx.executemany(
+        "INSERT INTO received_message (account, digest, address, time) VALUES (?, ?, ?, ?)",
+        [(tx.account, digest, address, now) for address in addresses],
     )

@@ -1,0 +1,120 @@
+"""A message into an account of this server: where it is filed, under which keywords, and what is sent because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jmaplite.blobs import Staged
+from jmaplite.core.context import Services
+from jmaplite.datatypes.mail.folders import make_mailbox
+from jmaplite.datatypes.mail.ingest import Prepared, insert, prepare
+from jmaplite.datatypes.submission import queue
+from jmaplite.directory import Principal
+from jmaplite.formats import mime
+from jmaplite.store import Reader, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message on its way into an account: as it is stored, with its trace, and the envelope that it came in.
+
+    `recipient` is the address that it came for (of several, the first); `sender` is empty for reports.
+    """
+
+    account_id: str
+    owner: Principal
+    sender: str
+    recipient: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A copy in a Mailbox, which is found (or made) when it is written; None is the inbox. `octets` if they differ."""
+
+    mailbox: Callable[[Writer], int] | None = None
+    keywords: frozenset[str] = frozenset()
+    octets: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message to be sent: the envelope's sender (empty: none) and recipients."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of a message. With a `refusal` it is not taken at all; `marks` are written along with the rest."""
+
+    filings: tuple[Filing, ...] = (Filing(),)
+    sendings: tuple[Sending, ...] = ()
+    refusal: str | None = None
+    marks: tuple[Callable[[Writer], None], ...] = ()
+
+
+Filter = Callable[[Delivery, Prepared], Plan]
+"""Decides what becomes of a message. Runs outside of transactions; must not raise."""
+
+
+def keep(delivery: Delivery, prepared: Prepared) -> Plan:
+    """Everything into the inbox."""
+    return Plan()
+
+
+@dataclass(slots=True)
+class Ready:
+    """A message that is ready to be written, and what it takes: a plan, with what each copy needs prepared."""
+
+    services: Services
+    delivery: Delivery
+    plan: Plan
+    copies: list[tuple[Filing, Prepared]] = field(default_factory=list)
+    outgoing: list[tuple[Sending, Staged, int]] = field(default_factory=list)
+
+    def write(self, tx: Writer) -> None:
+        """File and send, in the transaction of an account. Raises SetError overQuota."""
+        now = int(self.services.clock())
+        for prepared, boxes, keywords in self._joined(tx):
+            insert(tx, self.services.blobs, prepared, frozenset(boxes), keywords, now)
+        for sending, staged, header_end in self.outgoing:
+            queue.send(tx, self.services.blobs, staged, header_end, sending.sender, sending.recipients, now)
+        for mark in self.plan.marks:
+            mark(tx)
+
+    def _joined(self, tx: Writer) -> list[tuple[Prepared, set[int], frozenset[str]]]:
+        """One Email for all copies that have the same octets and keywords, in every Mailbox of theirs."""
+        found: dict[tuple[bytes, frozenset[str]], tuple[Prepared, set[int], frozenset[str]]] = {}
+        for filing, prepared in self.copies:
+            box = filing.mailbox(tx) if filing.mailbox else inbox(tx, self.delivery.owner.name)
+            key = (prepared.staged.digest, filing.keywords)
+            found.setdefault(key, (prepared, set(), filing.keywords))[1].add(box)
+        return list(found.values())
+
+
+def make_ready(services: Services, delivery: Delivery, decide: Filter) -> Ready:
+    """All that can be done before a transaction begins. Raises StoreError."""
+    prepared = prepare(services, delivery.account_id, delivery.octets)
+    ready = Ready(services, delivery, decide(delivery, prepared))
+    for filing in ready.plan.filings:
+        changed = filing.octets is not None and filing.octets != delivery.octets
+        octets = filing.octets if filing.octets is not None else delivery.octets
+        ready.copies.append((filing, prepare(services, delivery.account_id, octets) if changed else prepared))
+    for sending in ready.plan.sendings:
+        staged = services.blobs.stage(delivery.account_id, sending.octets)
+        ready.outgoing.append((sending, staged, mime.parse(sending.octets).root.header_end))
+    return ready
+
+
+def inbox(tx: Writer, owner: str) -> int:
+    """The number of the Mailbox that mail comes into: if none has the role, the oldest one, made if need be."""
+    return _find(tx, "role='inbox'") or _find(tx, "1=1") or make_mailbox(tx, owner, "Inbox", role="inbox")
+
+
+def _find(tx: Reader, where: str) -> int | None:
+    found: int | None = tx.value(f"SELECT min(id) FROM mailbox WHERE account=? AND {where}", tx.account)
+    return found

@@ -1,0 +1,56 @@
+"""`jmaplite deliver`: a message from a pipe, and what sysexits has to say of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jmaplite import cli
+from tests.cli.mail_site import Site
+
+MESSAGE = b"From: x@example.net\nSubject: Hello\n\nText\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site.make(tmp_path)
+
+
+def deliver(site: Site, *words: str, message: bytes = MESSAGE) -> Result:
+    return CliRunner().invoke(cli.main, ["deliver", "--config", str(site.config), *words], input=message)
+
+
+def test_a_message_goes_into_the_inbox_of_each_recipient(site: Site) -> None:
+    assert deliver(site, "-f", "x@example.net", "ann@example.org", "bob@example.org").exit_code == os.EX_OK
+    for name in ("ann", "bob"):
+        (octets,) = site.mail(name)
+        assert octets.startswith(b"Return-Path: <x@example.net>\r\nReceived: from localhost\r\n")
+        assert octets.endswith(MESSAGE.replace(b"\n", b"\r\n"))
+
+
+def test_the_line_of_an_mbox_is_left_out(site: Site) -> None:
+    deliver(site, "ann@example.org", message=b"From x@y Tue Jul 23 19:39:23 2002\n" + MESSAGE)
+    (octets,) = site.mail()
+    assert b"From x@y" not in octets
+
+
+def test_nobody_is_67(site: Site) -> None:
+    result = deliver(site, "ann@example.org", "nobody@example.org")
+    assert result.exit_code == os.EX_NOUSER
+    assert "nobody@example.org: 550 5.1.1" in result.stderr
+    assert len(site.mail()) == 1
+
+
+def test_too_large_is_65(site: Site) -> None:
+    assert deliver(site, "ann@example.org", message=b"x" * 100_001).exit_code == os.EX_DATAERR
+
+
+def test_a_store_that_is_away_is_75(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "accounts").write_text("in the way")
+    result = deliver(site, "ann@example.org")
+    assert result.exit_code == os.EX_TEMPFAIL
+    assert "Traceback" not in result.output
