@@ -92,10 +92,12 @@ class Section:
         return mime.part_octets(self.octets, self.part)
 
     def walk(self) -> Iterator[Section]:
-        """Itself and all parts in it, depth first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        """Itself and all parts in it, depth first, however deep they are."""
+        waiting = [self]
+        while waiting:
+            section = waiting.pop()
+            yield section
+            waiting += reversed(section.children)
 
     def text(self) -> bytes:
         """The body in UTF-8 if it is text, else decoded only."""

@@ -350,6 +350,24 @@ def test_a_message_cannot_be_made_ever_larger() -> None:
     assert "takes too much time" in str(outcome(script, A).error)
 
 
+def test_parts_may_be_nested_as_deep_as_they_like() -> None:
+    octets = b"Subject: innermost\r\n\r\nneedle\r\n"
+    for message_number in range(12):
+        for number in range(98):
+            boundary = b"b%d-%d" % (message_number, number)
+            head = b"Content-Type: multipart/mixed; boundary=%b\r\n\r\n--%b\r\n" % (boundary, boundary)
+            octets = head + octets + b"\r\n--%b--\r\n" % boundary
+        octets = b"Content-Type: message/rfc822\r\n\r\n" + octets
+    script = (
+        ALL.replace('"mime"', '"mime", "body"')
+        + """if body :contains "needle" { }
+      if header :mime :anychild "subject" "innermost" { } foreverypart { foreverypart { foreverypart { } break; } }"""
+    )
+    found = outcome(script, octets)
+    assert found.error is None
+    assert len(found.actions) == 1
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["replace", "enclose", "replace :mime", 'replace :subject "s"']))
 def test_anything_can_be_replaced_and_enclosed(octets: bytes, command: str) -> None:
