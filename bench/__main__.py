@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench import push
 from bench.client import Client
 from bench.messages import Generator
 from bench.operations import operations
@@ -42,10 +43,10 @@ email = ["reader@example.org"]
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[tuple[str, int]]:
+def server(directory: Path, text: str = _CONFIG) -> Iterator[tuple[str, int]]:
     """A server of its own on a free port: its URL and process id."""
     config = directory / "config.toml"
-    config.write_text(_CONFIG)
+    config.write_text(text)
     command = [sys.executable, "-m", "jmaplite", "serve", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -92,7 +93,15 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=5000, help="how many messages to load (default: 5000)")
     parser.add_argument("--rounds", type=int, default=200, help="how often to do each operation (default: 200)")
     parser.add_argument("--only", default="", help="names of operations, separated by commas")
+    parser.add_argument("--push", action="store_true", help="measure how changes are told, and nothing else")
     options = parser.parse_args()
+    if options.push:
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            server(Path(directory), push.principals(_CONFIG)) as (url, pid),
+        ):
+            push.measure(url, pid, options.rounds)
+        return
     generator = Generator(options.messages)
     with tempfile.TemporaryDirectory() as directory, server(Path(directory)) as (url, pid):
         client = Client(url, "bench", "bench")

@@ -26,6 +26,7 @@ class Client:
         self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         session = json.loads(self._http("GET", "/.well-known/jmap"))
         self.account: str = session["primaryAccounts"][MAIL]
+        self.accounts: list[str] = list(session["accounts"])
         self._api = urlsplit(session["apiUrl"]).path
         self._upload = urlsplit(session["uploadUrl"].replace("{accountId}", self.account)).path
 

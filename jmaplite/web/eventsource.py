@@ -73,8 +73,20 @@ class EventSource:
 
 
 async def _events(watcher: Watcher, first: News, wanted: Wanted) -> AsyncIterator[bytes]:
-    """The events, as octets. A client that knows where it is when it comes back has missed nothing."""
-    yield _state(first) if first.changed else b"id: %b\n\n" % first.state.encode()
+    """The events, as octets. A client that knows where it is when it comes back has missed nothing.
+
+    So it is told where it is before the first event too. Some take that for the doing of a ping that follows, and no
+    ping may do it: where pings are asked for, it comes after the first.
+    """
+    place: bytes | None = b"id: %b\n\n" % first.state.encode()
+    if first.changed:
+        yield _state(first)
+        place = None
+    elif not wanted.ping or wanted.since:
+        yield place or b""
+        place = None
+    else:
+        yield b":\n\n"
     is_over = wanted.close_after_state and bool(first.changed)
     while not is_over:
         try:
@@ -82,10 +94,14 @@ async def _events(watcher: Watcher, first: News, wanted: Wanted) -> AsyncIterato
                 news = await watcher.next()
         except TimeoutError:
             yield b'event: ping\ndata: {"interval":%d}\n\n' % wanted.ping
+            if place is not None:
+                yield place
+                place = None
         except Ended:
             return
         else:
             yield _state(news)
+            place = None
             is_over = wanted.close_after_state
 
 

@@ -12,8 +12,9 @@ import h2.events
 import h2.exceptions
 import h11
 import orjson
+from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, Response
 from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
@@ -26,6 +27,8 @@ from priority.priority import DuplicateStreamError
 from jmaplite.web.frames import WebSocketStream
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import CONTENT_TYPE, Problem
+
+EVENTS = "text/event-stream"
 
 
 class HypercornConfig(Config):
@@ -56,10 +59,43 @@ class HypercornConfig(Config):
         return Response(stream_id=answer.stream_id, headers=lines, status_code=answer.status_code)
 
 
+class _Deaf(Exception):
+    """Nothing more is listened to."""
+
+
+class _Pause(EventWrapper):
+    """What Hypercorn waits for before it reads the next request; a deaf protocol waits no more."""
+
+    def __init__(self, protocol: HTTP1) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    async def wait(self) -> None:
+        await super().wait()
+        if self._protocol.is_deaf:
+            raise _Deaf
+
+
 class HTTP1(H11Protocol):
-    """Hypercorn's HTTP/1.1, with problem documents for requests that cannot even be read."""
+    """Hypercorn's HTTP/1.1, with problem documents for requests that cannot even be read.
+
+    A stream of events is the last answer of its connection, and what comes behind its request is thrown away: else it
+    would hide that the client has gone.
+    """
 
     config: HypercornConfig
+
+    def __init__(self, *about: Any) -> None:
+        super().__init__(*about)
+        self.is_deaf = False
+        self.can_read = _Pause(self)
+
+    async def handle(self, event: Event) -> None:
+        """Take octets from the peer, or its end."""
+        if self.is_deaf and isinstance(event, RawData):
+            return
+        with suppress(_Deaf):
+            await super().handle(event)
 
     @property
     def in_the_middle(self) -> bool:
@@ -92,6 +128,10 @@ class HTTP1(H11Protocol):
         """Take what a stream has to say, with the header lines of every answer."""
         if type(event) is Response:
             event = self.config.completed(event, self.stream)
+            if (b"content-type", EVENTS.encode()) in event.headers:
+                self.is_deaf = True
+                event.headers.append((b"connection", b"close"))
+                await self.can_read.set()
         await super().stream_send(event)
 
     async def _send_error_response(self, status_code: int) -> None:

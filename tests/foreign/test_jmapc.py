@@ -18,6 +18,7 @@ from jmapc import (
     EmailQueryFilterCondition,
     EmailSubmission,
     Envelope,
+    EventSourceConfig,
     MailboxQueryFilterCondition,
     Ref,
 )
@@ -37,6 +38,7 @@ from jmapc.methods import (
     MailboxGetResponse,
     MailboxQuery,
     MailboxQueryResponse,
+    MailboxSet,
 )
 
 from tests.foreign.conftest import FRIEND, FRIEND_PASSWORD, Secure
@@ -227,3 +229,24 @@ def arrival(client: Client, subject: str) -> Email:
             return email
         time.sleep(0.05)
     raise AssertionError(f"{subject!r} has not arrived")
+
+
+def test_jmapc_is_told_of_changes_and_of_what_it_has_missed(demo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = mailbox(demo, "inbox")
+    client = Client(demo._host, demo._auth, last_event_id="unknown", event_source_config=EventSourceConfig("Mailbox"))
+    events = client.events
+    everything = next(events)
+    demo.request(MailboxSet(update={inbox: {"sortOrder": 7}}), raise_errors=True)
+    changed = next(events)
+    client._events.resp.close()  # type: ignore[union-attr]
+    demo.request(MailboxSet(update={inbox: {"sortOrder": 0}}), raise_errors=True)
+    again = Client(demo._host, demo._auth, last_event_id=changed.id, event_source_config=EventSourceConfig("Mailbox"))
+    missed = next(again.events)
+    again._events.resp.close()  # type: ignore[union-attr]
+
+    account = demo.account_id
+    answer = demo.request(MailboxGet(ids=[]), raise_errors=True)
+    assert isinstance(answer, MailboxGetResponse)
+    states = [one.data.changed[account].mailbox for one in (everything, changed, missed)]
+    assert len({*states}) == 3
+    assert states[-1] == answer.state

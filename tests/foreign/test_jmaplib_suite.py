@@ -35,18 +35,6 @@ NOT_YET = {
         "TestExpandingQueries.test_a_week_in_local_time_is_answered",
         "TestExpandingQueries.test_a_window_past_the_advertised_limit_never_leaves",
     },
-    "the event source (RFC 8620 §7.3)": {
-        "TestEventSource.test_a_ping_never_moves_the_cursor",
-    },
-    "WebSocket (RFC 8887)": {
-        "TestCapabilityObjects.test_the_websocket_endpoint_is_no_less_secure_than_the_session",
-        "TestWebSocket.test_a_batch_travels_over_the_socket",
-        "TestWebSocket.test_a_change_is_pushed_over_the_socket",
-    },
-    "WebSocket, and in the tests' environment pytest-asyncio": {
-        "TestAsyncWebSocket.test_a_change_is_pushed_over_the_socket",
-        "TestAsyncWebSocket.test_requests_in_flight_together_are_each_answered",
-    },
 }
 """What is lacking, and the tests that skip themselves or fail for lack of it. One that passes has to go from here."""
 
@@ -82,7 +70,9 @@ def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
     suite: Path, secure: Secure, tmp_path: Path
 ) -> None:
     settings = tmp_path / "pytest.ini"
-    settings.write_text("[pytest]\nmarkers =\n    integration: needs a live server\n    asyncio: is a coroutine\n")
+    settings.write_text(
+        "[pytest]\nmarkers =\n    integration: needs a live server\nasyncio_default_fixture_loop_scope = function\n"
+    )
     report = tmp_path / "report.xml"
     environment = {
         **os.environ,
@@ -96,7 +86,19 @@ def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
         "PYTEST_ADDOPTS": "",
     }
     options = [f"--config-file={settings}", f"--rootdir={suite}", f"--junitxml={report}"]
-    command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "-m", "integration"]
+    options += ["-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "pytest_asyncio",
+        "-m",
+        "integration",
+    ]
 
     done = run([*command, "tests/integration"], suite, environment)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jmaplite.web import eventsource
-from tests.web.events import PATH, stream
+from tests.web.events import PATH, Event, stream
 from tests.web.serving import DEMO, TOKEN, Site, problem, serving, until
 
 MAIL = "urn:ietf:params:jmap:mail"
@@ -170,11 +170,13 @@ def test_the_interval_of_pings_is_kept_within_bounds(
     now = _Hasty(interval)
     monkeypatch.setattr(eventsource, "asyncio", now)
     with stream(site, ping=asked) as events:
-        begin = events.block()
-        ping = events.block()
-    assert begin is not None
+        begin, ping, place = events.block(), events.block(), events.block()
+    assert begin == Event("", "", "")
     assert ping is not None
     assert (ping.kind, ping.id, json.loads(ping.data)) == ("ping", "", {"interval": interval})
+    assert place is not None
+    assert (place.kind, place.data) == ("", "")
+    assert place.id
 
 
 @dataclasses.dataclass
