@@ -23,6 +23,7 @@ from jmaplite.core.errors import RequestError
 from jmaplite.core.kinds import compile_kind
 from jmaplite.directory import Principal
 from jmaplite.push import Ended, Hub, News, TooMany, Watcher, view
+from jmaplite.web import tracing
 from jmaplite.web.address import base_url
 from jmaplite.web.body import JMAPRequest
 from jmaplite.web.exchange import header_lines
@@ -123,6 +124,7 @@ class Socket:
             "GET", scope["scheme"], scope["path"], scope["query_string"], header_lines(scope["headers"]), "",
             scope["http_version"], cast(Any, scope), send_push_promise=cast(Any, None),
         )  # fmt: skip
+        tracing.begin(request)
         if sockets is None or scope["path"] not in (PATH, PATH[:-1]):
             raise Problem(404, "There is no WebSocket here.")
         if SUBPROTOCOL not in scope["subprotocols"]:

@@ -54,6 +54,14 @@ def test_they_are_on_answers_to_what_is_not_even_http() -> None:
         assert b"application/problem+json" in octets
 
 
+def test_they_are_on_answers_to_who_wants_a_websocket() -> None:
+    handshake = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n"
+    with serving_fakes(FakeEngine(), settings=CONFIGURED) as site:
+        octets = site.raw(b"GET /jmap/ws/ HTTP/1.1\r\nHost: x\r\n" + handshake + b"\r\n")
+        assert octets.count(b"access-control-allow-origin: *") == 1
+        assert octets.count(b"server: mine") == 1
+
+
 def test_vary_keeps_what_answers_depend_on() -> None:
     with serving_fakes(FakeEngine(), settings=CONFIGURED) as site:
         assert site.call().header("vary") == "Origin, Accept-Encoding"

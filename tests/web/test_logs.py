@@ -20,6 +20,10 @@ from tests.web.fakes import FakeEngine, FakeVerifier
 from tests.web.serving import CONFIG, DEMO, serving, serving_fakes
 
 HERE = (ipaddress.IPv4Network("127.0.0.0/8"),)
+UPGRADE = (
+    b"GET /jmap/ws/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: jmap\r\n\r\n"
+)
 SEEN = logging.getLogger("tests.web.seen")
 
 
@@ -93,6 +97,14 @@ def test_every_line_of_a_request_bears_its_id(tmp_path: Path, capsys: pytest.Cap
     assert len(set(ids)) == 3
     lines = [line for line in capsys.readouterr().err.splitlines() if "in a thread" in line]
     assert [re.search(r"\[(.*?)\]", line)[1] for line in lines] == ids  # type: ignore[index]
+
+
+def test_every_line_of_a_websocket_bears_an_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log(tmp_path, "[log]")
+    with serving(tmp_path) as site:
+        site.raw(UPGRADE)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "a log-in failed" in line]
+    assert re.search(r": \[[0-9a-f]+-[0-9a-f]+\] a log-in failed", line)
 
 
 @pytest.mark.parametrize(
