@@ -63,7 +63,8 @@ class Context:
     """One request under way. `created_ids` maps creation ids to record ids (RFC 8620 §3.3, §5.3).
 
     `scratch` is for what a request's method calls keep from one piece of work to the next, each under a key of its own;
-    `credential` tells the credentials of the request from others of the same user.
+    `credential` tells the credentials of the request from others of the same user, and `expires` until when they are
+    good (seconds since the epoch; None: for ever).
     """
 
     services: Services
@@ -73,6 +74,7 @@ class Context:
     created_ids: dict[str, str] = field(default_factory=dict)
     scratch: dict[object, Any] = field(default_factory=dict)
     credential: str = ""
+    expires: float | None = None
 
     @property
     def limits(self) -> Limits:

@@ -199,6 +199,7 @@ class Engine:
             request.using,
             dict(request.created_ids or ()),
             credential=principal.credential,
+            expires=principal.expires,
         )
         answer = Answer(request.calls, self._resolved_octets, self._answer_octets)
         for name, arguments, call_id in request.calls:

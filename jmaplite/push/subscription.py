@@ -27,6 +27,7 @@ LIFETIME = 7 * 86400
 """Seconds until a subscription ends that nobody renews, at most (§7.2: at least two days, seven are better)."""
 
 _MOST_TYPES = 200
+_END_OF_DATES = 253_402_300_799
 _LONGEST = 255
 _CODE_OCTETS = 20
 _KEYS = {"PushKeys": {"p256dh": "String", "auth": "String"}, "EmailPushConfig": emails.CONFIG}
@@ -185,7 +186,8 @@ class SubscriptionRecords(Records):
 def _bounded(ctx: Context, expires: str | None) -> str:
     """When a subscription ends that is to end then (RFC 8620 §7.2). Raises SetError invalidProperties for the past."""
     now = int(ctx.services.clock())
-    latest = now + LIFETIME
+    # Credentials with an end of their own are what bounds it, and nothing else does.
+    latest = now + LIFETIME if ctx.expires is None else min(int(ctx.expires), _END_OF_DATES)
     if expires is None:
         return utc_date(latest)
     wanted = utc_seconds(expires)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,17 @@ def test_the_server_bounds_how_long_it_lasts(alice: Device, server: PushServer) 
     server.now += 2 * DAY
     assert alice.update(made["id"], expires=None) == {"expires": "2023-11-23T22:13:20Z"}
     assert alice.not_updated(made["id"], expires="2023-11-16T00:00:00Z")["properties"] == ["expires"]
+
+
+def test_credentials_with_an_end_of_their_own_bound_it(server: PushServer) -> None:
+    """RFC 8620 §7.2: and seven days do not."""
+    alice = server.device(replace(ALICE, expires=server.now + 30 * DAY), credential="token:1")
+    record_id = alice.subscribe(expires="2023-12-01T00:00:00Z")["id"]
+    assert alice.get("PushSubscription", record_id)["expires"] == "2023-12-01T00:00:00Z"
+    assert alice.update(record_id, expires="2024-12-01T00:00:00Z") == {"expires": "2023-12-14T22:13:20Z"}
+    assert alice.subscribe()["expires"] == "2023-12-14T22:13:20Z"
+    forever = server.device(replace(ALICE, expires=1e300), credential="token:2")
+    assert forever.subscribe()["expires"] == "9999-12-31T23:59:59Z"
 
 
 def test_what_has_ended_is_not_there(alice: Device, server: PushServer) -> None:
