@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import NamedTuple
 
-from jmaplite.directory.port import Directory, Principal
+from jmaplite.directory.port import Directory, DirectoryUnavailable, Principal
 from jmaplite.directory.tokens import credential
 
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE | re.ASCII)
@@ -25,12 +26,24 @@ PASSWORD = "password"  # noqa: S105
 """The `credential` of whoever has logged in with a password, whichever of theirs it is."""
 
 
+RETRY_SECONDS = 10
+"""Seconds until a directory that did not answer is asked again about somebody who is known."""
+
+
+class _Known(NamedTuple):
+    """Until when an answer is good, until when it serves while the directory is away, and the answer."""
+
+    until: float
+    lasts: float
+    principal: Principal
+
+
 class Credentials:
     """Asks a directory who an Authorization header belongs to; safe to use from any thread.
 
-    `ttl` is how many seconds an answer is good for (but no longer than what it rests on), `size` how many are kept.
-    Refusals are not kept. The header itself is never kept either, only its HMAC under a key of this object. `clock`
-    answers seconds, `now` those since the epoch.
+    `ttl` is how many seconds an answer is good for (but no longer than what it rests on), `stay` for how many it serves
+    while the directory does not answer, `size` how many are kept. Refusals are not kept. The header itself is never
+    kept either, only its HMAC under a key of this object. `clock` answers seconds, `now` those since the epoch.
     """
 
     def __init__(
@@ -38,18 +51,20 @@ class Credentials:
         directory: Directory,
         *,
         ttl: float = 300,
+        stay: float = 300,
         clock: Callable[[], float] = time.monotonic,
         size: int = 10_000,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._ttl = ttl
+        self._stay = stay
         self._clock = clock
         self._size = size
         self._now = now
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._known: dict[bytes, _Known] = {}
         self._asked: dict[bytes, Future[Principal | None]] = {}
 
     def cached(self, authorization: str) -> Principal | None:
@@ -83,34 +98,53 @@ class Credentials:
             self._known = {}
             self._asked = {}
 
-    def _good(self, found: tuple[float, Principal] | None) -> Principal | None:
+    def _good(self, found: _Known | None) -> Principal | None:
         """Who was found, if that is still good."""
-        if found is None or self._clock() >= found[0]:
+        if found is None or self._clock() >= found.until:
             return None
-        principal = found[1]
+        return self._unexpired(found.principal)
+
+    def _unexpired(self, principal: Principal) -> Principal | None:
         return principal if principal.expires is None or self._now() < principal.expires else None
 
     def _answer(self, place: bytes, authorization: str, asked: Future[Principal | None]) -> None:
         try:
             principal = self._ask(authorization)
         except BaseException as error:
+            lasting = self._lasting(place) if isinstance(error, DirectoryUnavailable) else None
             self._settle(place, asked, None)
-            asked.set_exception(error)
+            if lasting is not None:
+                asked.set_result(lasting)
+            else:
+                asked.set_exception(error)
         else:
-            self._settle(place, asked, principal)
+            self._settle(place, asked, principal, refused=principal is None)
             asked.set_result(principal)
 
-    def _settle(self, place: bytes, asked: Future[Principal | None], principal: Principal | None) -> None:
+    def _settle(
+        self, place: bytes, asked: Future[Principal | None], principal: Principal | None, *, refused: bool = False
+    ) -> None:
         with self._lock:
             if self._asked.get(place) is not asked:
                 return  # forgotten while it was worked out
             del self._asked[place]
+            if principal is not None or refused:
+                self._known.pop(place, None)
             if principal is None:
                 return
-            self._known.pop(place, None)
             while len(self._known) >= self._size:
                 del self._known[next(iter(self._known))]
-            self._known[place] = (self._clock() + self._ttl, principal)
+            now = self._clock()
+            self._known[place] = _Known(now + self._ttl, now + self._stay, principal)
+
+    def _lasting(self, place: bytes) -> Principal | None:
+        """Who was found before, while the directory is away; it is asked again in a while."""
+        with self._lock:
+            found, now = self._known.get(place), self._clock()
+            if found is None or now >= found.lasts:
+                return None
+            self._known[place] = found._replace(until=min(now + RETRY_SECONDS, found.lasts))
+            return self._unexpired(found.principal)
 
     def _ask(self, authorization: str) -> Principal | None:
         token = bearer(authorization)

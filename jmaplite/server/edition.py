@@ -72,7 +72,8 @@ def edition(
     same = before is not None and _is_known_alike(before.config, config)
     parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
     cache = config.session_cache
-    credentials = Credentials(parts.directory, ttl=cache.ttl, size=cache.size, now=extension.clock)
+    stay = config.directory.cache_ttl_positive
+    credentials = Credentials(parts.directory, ttl=cache.ttl, stay=stay, size=cache.size, now=extension.clock)
     if before and same:
         credentials = before.credentials
     settings = http_settings(config, timeouts)

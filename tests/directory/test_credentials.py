@@ -176,6 +176,39 @@ def test_an_unavailable_directory_is_no_refusal_and_is_asked_again() -> None:
     assert credentials.verify(GOOD) == JANE
 
 
+def test_who_was_known_is_known_for_longer_while_the_directory_is_away() -> None:
+    asked, clock = Asked(), Clock()
+    credentials = Credentials(asked, ttl=10, stay=100, clock=clock)
+    credentials.verify(GOOD)
+    asked.unavailable = True
+    clock.now += 20
+    assert credentials.cached(GOOD) is None
+    assert credentials.verify(GOOD) == JANE
+    assert credentials.cached(GOOD) == JANE, "for a while, so that not every request waits in vain"
+    clock.now += 70
+    assert credentials.verify(GOOD) == JANE
+    with pytest.raises(DirectoryUnavailable):
+        credentials.verify(header("jane", "wrong"))
+    clock.now += 10
+    with pytest.raises(DirectoryUnavailable):
+        credentials.verify(GOOD)
+
+
+def test_who_is_known_no_more_when_the_directory_is_back_is_refused() -> None:
+    asked, clock = Asked(), Clock()
+    credentials = Credentials(asked, ttl=10, stay=100, clock=clock)
+    credentials.verify(GOOD)
+    asked.unavailable = True
+    clock.now += 20
+    assert credentials.verify(GOOD) == JANE
+    asked.unavailable, asked.password = False, "changed"
+    clock.now += 10
+    assert credentials.verify(GOOD) is None
+    asked.unavailable = True
+    with pytest.raises(DirectoryUnavailable):
+        credentials.verify(GOOD)
+
+
 class Slow(Asked):
     """Answers only when it is let go, and tells when it was asked."""
 

@@ -277,7 +277,12 @@ class Directory:
         aliases=("cache.entries",),
     )
     cache_ttl_positive: int = option(
-        "cache.ttl.positive", SECONDS, "How long somebody who is there is remembered.", default=300, shown='"5m"'
+        "cache.ttl.positive",
+        SECONDS,
+        "How long somebody who is there is remembered; also, how long whoever has logged in may go on while the "
+        "directory does not answer.",
+        default=300,
+        shown='"5m"',
     )
     cache_ttl_negative: int = option(
         "cache.ttl.negative", SECONDS, "How long it is remembered that nobody is there.", default=30, shown='"30s"'
