@@ -310,14 +310,30 @@ def _capabilities_are_known(settings: Settings) -> None:
             _wrong(settings, first[urn], f"needs {needed}, which {first[needed].key} switches off")
 
 
-_ROLES = ("inbox", "drafts", "sent", "archive", "junk", "trash", "all", "flagged", "important", "subscribed")
+_FIRST = ("inbox", "drafts", "sent", "archive", "junk", "trash")
+"""Roles of the mailboxes that an account begins with, whose names are theirs unless another is set."""
+
+_ROLES = ("inbox", "drafts", "sent", "archive", "junk", "trash", "all", "flagged", "important")
 
 
 def _folders_have_roles(settings: Settings) -> None:
-    for (role,), place in settings.instances("jmap.folders.<id>").items():
-        if role not in _ROLES:
-            message = f"{quoted(str(role))} is no role (there is {', '.join(map(quoted, _ROLES))})"
-            settings.mistake(place, dotted(("jmap", "folders", role)), message)
+    """And names that differ."""
+    inbox = settings.get("jmap.folders.<id>.create", ("inbox",))
+    if inbox is not None and not inbox.value:
+        _wrong(settings, inbox, "there is no account without an inbox")
+    called: dict[str, Setting | None] = {}
+    for role in dict.fromkeys([*_FIRST, *(str(names[0]) for names in settings.instances("jmap.folders.<id>"))]):
+        name, create = (settings.get(f"jmap.folders.<id>.{one}", (role,)) for one in ("name", "create"))
+        if create is None or create.value:
+            key = (name.value if name else role).casefold()
+            other = called.setdefault(key, name)
+            named = name or other
+            if other is not name and named is not None:
+                _wrong(settings, named, f"{quoted(named.value)} is the name of another mailbox")
+    for (unknown,), place in settings.instances("jmap.folders.<id>").items():
+        if unknown not in _ROLES:
+            message = f"{quoted(str(unknown))} is no role (there is {', '.join(map(quoted, _ROLES))})"
+            settings.mistake(place, dotted(("jmap", "folders", unknown)), message)
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (

@@ -8,7 +8,7 @@ from jmaplite.server.directories import faults
 
 
 def directories_that_are_away(config: Config, settings: Settings) -> list[Mistake]:
-    """What is wrong with the directory in use when it is asked."""
+    """A mistake for each thing that is wrong with the directory in use when it is asked."""
     place = settings.instances("directory.<id>")[config.jmap.directory,]
-    name = f"directory.{config.jmap.directory}"
-    return [Mistake(place.line, name, fault, place.file) for fault in faults(config)]
+    key = f"directory.{config.jmap.directory}"
+    return [Mistake(place.line, key, fault, place.file) for fault in faults(config)]

@@ -7,7 +7,7 @@ from dataclasses import fields
 from jmaplite.config import UNLIMITED, Config, table
 from jmaplite.core.context import Leniency
 from jmaplite.core.limits import Limits
-from jmaplite.datatypes.mail.capability import MailSettings, Threading
+from jmaplite.datatypes.mail.capability import FIRST_MAILBOXES, FirstMailbox, MailSettings, Threading
 from jmaplite.datatypes.submission import SubmissionSettings
 from jmaplite.push.transports import WEBSOCKET
 from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, Rate, RateLimits, SocketOptions, Timeouts
@@ -33,6 +33,20 @@ def mail_settings(config: Config) -> MailSettings:
         max_parse_items=config.email.parse_max_items,
         max_snippets=config.limits.max_snippets,
         threading=_threading(config.conversations),
+        first_mailboxes=_first_mailboxes(config.folders),
+    )
+
+
+def _first_mailboxes(folders: tuple[table.Folder, ...]) -> tuple[FirstMailbox, ...]:
+    """Those of any account, named and left out as the configuration says, and behind them what else it names."""
+    told = {folder.id: folder for folder in folders}
+    roles = dict.fromkeys([*(one.role for one in FIRST_MAILBOXES), *told])
+    return tuple(
+        FirstMailbox(told[role].name or role.capitalize(), role, told[role].subscribe)
+        if role in told
+        else FirstMailbox(role.capitalize(), role)
+        for role in roles
+        if role not in told or told[role].create
     )
 
 
@@ -48,7 +62,12 @@ def _threading(told: table.Conversations) -> Threading:
 
 def submission_settings(config: Config) -> SubmissionSettings:
     """The limits of sending."""
-    return SubmissionSettings(max_size=config.email.max_size)
+    return SubmissionSettings(
+        max_size=config.email.max_size,
+        max_recipients=config.submission.max_recipients,
+        max_delayed_send=config.submission.max_delayed_send,
+        max_queued=config.submission.max_queued,
+    )
 
 
 def http_settings(config: Config, timeouts: Timeouts | None = None) -> HTTPSettings:

@@ -169,6 +169,39 @@ def test_what_stalwarts_documents_show_works_unchanged(directory: str, tmp_path:
         parts.close()
 
 
+FOLDERS = """
+[jmap.folders.inbox]
+name = "INBOX"
+[jmap.folders.junk]
+name = "Spam"
+subscribe = false
+[jmap.folders.archive]
+create = false
+[jmap.folders.important]
+name = "Important"
+"""
+
+
+def test_an_account_begins_with_the_mailboxes_that_are_named(tmp_path: Path) -> None:
+    parts = compose(parse(LISTENER + FOLDERS + USERS, tmp_path / "config.toml"))
+    try:
+        admin = parts.directory.principal("admin")
+        assert admin is not None
+        [account, *_] = parts.engine.session(admin, "https://example.org").accounts
+        with parts.ground.store.account(account).read() as tx:
+            made = tx.rows("SELECT name, role FROM mailbox WHERE account=? ORDER BY id", tx.account)
+    finally:
+        parts.close()
+    assert [tuple(row) for row in made] == [
+        ("INBOX", "inbox"),
+        ("Drafts", "drafts"),
+        ("Sent", "sent"),
+        ("Spam", "junk"),
+        ("Trash", "trash"),
+        ("Important", "important"),
+    ]
+
+
 LIMITS = """
 [jmap.protocol]
 get.max-objects = 500

@@ -318,6 +318,24 @@ def test_the_role_of_a_folder_is_one_that_exists() -> None:
     assert line.startswith("c.toml:7: jmap.folders.spam: 'spam' is no role (there is 'inbox', ")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('archive.name = "Sent"', "8: jmap.folders.archive.name: 'Sent' is the name of another mailbox"),
+        (
+            'sent.subscribe = false\narchive.name = "sent"',
+            "9: jmap.folders.archive.name: 'sent' is the name of another",
+        ),
+        ('all.name = "A"\njunk.name = "A"', "8: jmap.folders.all.name: 'A' is the name of another mailbox"),
+        ("inbox.create = false", "8: jmap.folders.inbox.create: there is no account without an inbox"),
+    ],
+)
+def test_mailboxes_that_an_account_begins_with_differ_in_name(text: str, line: str) -> None:
+    [only] = mistakes(f"{GOOD}[jmap.folders]\n{text}\n")
+    assert only.startswith(f"c.toml:{line}")
+    assert parse(f'{GOOD}[jmap.folders]\nsent.create = false\narchive.name = "Sent"\n', "c.toml").folders
+
+
 def test_principals_must_differ_in_name_and_address() -> None:
     text = f"""{GOOD}[[directory.memory.principals]]
 name = "jane"

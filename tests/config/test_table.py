@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from jmaplite.config import ConfigError, Mistake, parse
@@ -123,3 +124,24 @@ def test_no_configuration_is_answered_with_more_than_mistakes_on_lines(
     for table, group in itertools.groupby(sorted(rows), key=lambda row: row[0]):
         lines += [f"[[{key(table)}]]", *(f"{rest} = {value}" for _, rest, value in group)]
     found("\n".join(lines))
+
+
+GOOD = """\
+server.listener.x.bind = "127.0.0.1:0"
+jmap.directory = "x"
+directory.x.type = "memory"
+certificate.x = { cert = "none.pem", private-key = "none.pem" }
+"""
+
+
+@examples(max_examples=200)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), BROKEN), min_size=1, max_size=6, unique_by=lambda item: item[0][1]))
+def test_a_configuration_that_is_broken_has_a_line_for_each_mistake(
+    settings: list[tuple[tuple[Option, str], str]],
+) -> None:
+    """All that is required is there, so that all checks have something to work with."""
+    lines = [f"{key(name)} = {value}" for (_, name), value in settings if "[]" not in name]
+    rows = [(*name.split("[]."), value) for (_, name), value in settings if "[]" in name]
+    for table, group in itertools.groupby(sorted(rows), key=lambda row: row[0]):
+        lines += [f"[[{key(table)}]]", *(f"{rest} = {value}" for _, rest, value in group)]
+    assert found(GOOD + "\n".join(lines)), "the certificate is not there"

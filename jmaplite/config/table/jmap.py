@@ -202,9 +202,6 @@ class Folder:
 
     id: str
     name: str = option("name", LINE, "What it is called; not set: a name that suits the role.", default="")
-    aliases: tuple[str, ...] = option(
-        "aliases", many(LINE), "Other names under which Sieve scripts and imported mail find it.", default=()
-    )
     create: bool = option("create", BOOLEAN, "Make it in a new account.", default=True)
     subscribe: bool = option("subscribe", BOOLEAN, "Whether its isSubscribed begins as true.", default=True)
 

@@ -43,7 +43,7 @@ def mail(settings: MailSettings) -> Capability:
         types=TYPES,
         texts=(EMAIL_TEXT,),
         signals=("EmailDelivery",),
-        fill=make_first_mailboxes,
+        fill=lambda tx, owner: make_first_mailboxes(tx, owner, settings.first_mailboxes),
     )
 
 

@@ -26,8 +26,22 @@ class Threading:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstMailbox:
+    """A Mailbox that a new account begins with."""
+
+    name: str
+    role: str
+    subscribed: bool = True
+
+
+FIRST_MAILBOXES = tuple(
+    FirstMailbox(role.capitalize(), role) for role in ("inbox", "drafts", "sent", "archive", "junk", "trash")
+)
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
-    """Limits of mail, in octets and counts, and how Threads are made."""
+    """Limits of mail, in octets and counts, how Threads are made, and what a new account begins with, in order."""
 
     max_mailbox_depth: int = 10
     max_size_mailbox_name: int = 255
@@ -38,6 +52,7 @@ class MailSettings:
     max_parse_items: int = 10
     max_snippets: int = 100
     threading: Threading = field(default_factory=Threading)
+    first_mailboxes: tuple[FirstMailbox, ...] = FIRST_MAILBOXES
 
 
 def mail_settings(ctx: Context) -> MailSettings:

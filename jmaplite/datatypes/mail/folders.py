@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from jmaplite.datatypes.mail.capability import FirstMailbox
 from jmaplite.datatypes.mail.mailbox import MAILBOX
 from jmaplite.store import Writer
-
-FIRST_MAILBOXES = (
-    ("Inbox", "inbox"),
-    ("Drafts", "drafts"),
-    ("Sent", "sent"),
-    ("Archive", "archive"),
-    ("Junk", "junk"),
-    ("Trash", "trash"),
-)
-"""Name and role of each Mailbox of a new account, in their sort order."""
 
 
 def make_mailbox(
@@ -26,8 +17,9 @@ def make_mailbox(
     parent: int | None = None,
     role: str | None = None,
     sort_order: int = 0,
+    subscribed: bool = True,
 ) -> int:
-    """Make a Mailbox outside any request, one that the owner of the account wants to see; answers its number."""
+    """Make a Mailbox outside any request, `subscribed` if its owner wants to see it; answers its number."""
     number = tx.change("Mailbox")
     record: dict[str, Any] = {
         "name": name,
@@ -39,11 +31,11 @@ def make_mailbox(
     columns = {"account": tx.account, "id": number, "changed": number, **MAILBOX.records.columns(record)}
     marks = ", ".join("?" * len(columns))
     tx.execute(f"INSERT INTO mailbox ({', '.join(columns)}) VALUES ({marks})", *columns.values())
-    MAILBOX.records.set_user_value(tx, owner, number, "isSubscribed", True)
+    MAILBOX.records.set_user_value(tx, owner, number, "isSubscribed", subscribed)
     return number
 
 
-def make_first_mailboxes(tx: Writer, owner: str) -> None:
+def make_first_mailboxes(tx: Writer, owner: str, first: tuple[FirstMailbox, ...]) -> None:
     """What a new account is filled with."""
-    for order, (name, role) in enumerate(FIRST_MAILBOXES, 1):
-        make_mailbox(tx, owner, name, role=role, sort_order=10 * order)
+    for order, one in enumerate(first, 1):
+        make_mailbox(tx, owner, one.name, role=one.role, sort_order=10 * order, subscribed=one.subscribed)
