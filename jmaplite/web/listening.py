@@ -26,6 +26,10 @@ _PAUSE_SECONDS = 0.5
 """How long nothing is accepted after accepting failed, as it does when too many files are open."""
 
 
+KEEP_ALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+"""Seconds of silence until the system asks a peer whether it is there, and how often, and how many times."""
+
+
 class CannotListen(Exception):
     """A listener's address is not to be had, or its certificate is not fit for use."""
 
@@ -162,6 +166,7 @@ class Listening:
         else:
             if not self.listener.options.nodelay:
                 inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            _keep_alive(inner)
             client, server = _plain(address), _plain(inner.getsockname())
         ends = Ends(client, server, secure=self._certificates is not None)
         networks = self.listener.trusted_networks
@@ -198,6 +203,14 @@ def certified(listener: Listener) -> Certificates | None:
         return Certificates(listener.tls)
     except OSError as error:
         raise CannotListen(f"listener {listener.id}: the certificate will not do: {error}") from None
+
+
+def _keep_alive(inner: socket.socket) -> None:
+    """Find out in some minutes that a peer has gone without a word, for a stream may have nothing to say for days."""
+    inner.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            inner.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _plain(address: tuple[Any, ...]) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from jmaplite.config import parse
 from jmaplite.server import CannotServe, Server
 from tests.web.events import stream
 from tests.web.serving import DEMO, Loop, Site, basic, descriptors, until
+from tests.web.sockets import opened
 
 CORE, MAIL = "urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"
 
@@ -188,6 +189,18 @@ def test_a_stream_goes_on_until_its_user_is_no_more(site: Running) -> None:
         site.change(user="other")
         while events.block() is not None:
             pass
+
+
+def test_a_web_socket_goes_by_the_new_one_until_its_user_is_no_more(site: Running) -> None:
+    calls = [["Core/echo", {}, "0"], ["Core/echo", {}, "1"]]
+    with opened(site) as client:
+        assert client.ask(*calls)["@type"] == "Response"
+        site.change("protocol.request.max-calls = 1")
+        assert client.ask(*calls)["limit"] == "maxCallsInRequest"
+        answer = client.ask(calls[0])
+        assert answer["sessionState"] == site.session["state"]
+        site.change(user="another")
+        assert client.ended() == 1008
 
 
 def test_an_upload_ends_as_it_began(site: Running) -> None:

@@ -304,6 +304,24 @@ class WriteTruths(StoreContract):
             account.write(lambda tx: add_note(tx, "same"))
 
 
+class TicketTruths(StoreContract):
+    def test_a_ticket_is_taken_once(self, store: Store) -> None:
+        store.keep_ticket(b"digest", "value", expires=60, now=0)
+        assert store.take_ticket(b"other", now=1) is None
+        assert store.take_ticket(b"digest", now=59) == "value"
+        assert store.take_ticket(b"digest", now=59) is None
+
+    def test_a_ticket_that_has_expired_is_none(self, store: Store) -> None:
+        store.keep_ticket(b"digest", "value", expires=60, now=0)
+        assert store.take_ticket(b"digest", now=60) is None
+
+    def test_of_many_who_take_a_ticket_one_gets_it(self, store: Store) -> None:
+        store.keep_ticket(b"digest", "value", expires=60, now=0)
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: store.take_ticket(b"digest", 1), range(32)))
+        assert sorted(taken, key=bool) == [*([None] * 31), "value"]
+
+
 class CounterTruths(StoreContract):
     def test_the_counter_rises_by_one_for_each_change_of_any_type(self, account: Account) -> None:
         assert account.write(lambda tx: [tx.change(name) for name in ("A", "B")]) == [1, 2]

@@ -30,6 +30,7 @@ class TestSQLite(
     contract.SnapshotTruths,
     contract.WriteTruths,
     contract.CounterTruths,
+    contract.TicketTruths,
     contract.EndTruths,
     contract.SavepointTruths,
     contract.GroupTruths,
