@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import push
+from bench import push, workers
 from bench.client import Client
 from bench.messages import Generator
 from bench.operations import operations
@@ -94,7 +94,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="how often to do each operation (default: 200)")
     parser.add_argument("--only", default="", help="names of operations, separated by commas")
     parser.add_argument("--push", action="store_true", help="measure how changes are told, and nothing else")
+    parser.add_argument("--workers", action="store_true", help="measure two workers, and nothing else")
     options = parser.parse_args()
+    if options.workers:
+        text = workers.configured(_CONFIG)
+        with tempfile.TemporaryDirectory() as directory, server(Path(directory), text) as (url, pid):
+            workers.measure(url, pid, options.rounds)
+        return
     if options.push:
         with (
             tempfile.TemporaryDirectory() as directory,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from jmaplite.config import Config
 from jmaplite.delivery import Incoming
@@ -14,6 +15,7 @@ from jmaplite.server.extension import Extension
 from jmaplite.server.ground import Ground
 from jmaplite.server.parts import Parts, furnish, office
 from jmaplite.server.settings import http_settings, listeners
+from jmaplite.server.watching import Mark, mark, named
 from jmaplite.web import App, Listener, Status, Timeouts, create_admin, create_app
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ class Edition:
     credentials: Credentials
     app: App
     admin: App
+    marks: dict[Path, Mark]
+    """What tells whether files of the directory have changed since."""
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -69,7 +73,8 @@ def edition(
     before: Edition | None = None,
 ) -> Edition:
     """The edition of a configuration. A directory that is the same as before stays, with whom it has recognised."""
-    same = before is not None and _is_known_alike(before.config, config)
+    marks = {file: mark(file) for file in named(config.directory)}
+    same = before is not None and _is_known_alike(before.config, config) and before.marks == marks
     parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
     cache = config.session_cache
     stay = config.directory.cache_ttl_positive
@@ -79,7 +84,7 @@ def edition(
     settings = http_settings(config, timeouts)
     app = create_app(parts.engine, credentials, decode, settings, hub, status.metrics)
     extension.install(app)
-    return Edition(config, parts, credentials, app, create_admin(settings, status))
+    return Edition(config, parts, credentials, app, create_admin(settings, status), marks)
 
 
 def _is_known_alike(before: Config, config: Config) -> bool:

@@ -9,7 +9,7 @@ from jmaplite.delivery import Arriving, Incoming
 from jmaplite.delivery.receiving import Receiver, Receiving
 from jmaplite.server.ground import CannotServe
 from jmaplite.server.parts import compose, office
-from jmaplite.web import Certificates, Listener, ListeningSocket
+from jmaplite.web import Certificates, Listener, ListeningSocket, urls
 
 PROTOCOLS = ("lmtp", "smtp")
 """What is spoken with other mail servers."""
@@ -25,9 +25,8 @@ class MailListening:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where connections are accepted, as `lmtp://127.0.0.1:24` or `unix:/run/lmtp.sock`."""
-        scheme = self.listener.protocol
-        return tuple(one.name if one.name.startswith("unix:") else f"{scheme}://{one.name}" for one in self._sockets)
+        """Where connections are accepted."""
+        return urls(self.listener, self._sockets)
 
     @property
     def connections(self) -> int:

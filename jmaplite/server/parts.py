@@ -83,6 +83,7 @@ def office(parts: Parts, config: Config) -> Office:
 def compose(config: Config, *, create: bool = True) -> Parts:
     """The same over the store that the configuration names, made if it is not there, or not. Raises CannotServe."""
     ground = opened(config, create=create)
+    ground.join()
     try:
         return furnish(ground, config)
     except CannotServe:
@@ -97,7 +98,6 @@ def transfer(config: Config, *, create: bool = True) -> Iterator[Transfer]:
         parts = compose(config, create=create)
     except CannotServe as error:
         raise TransferFailed(str(error)) from error
-    parts.ground.join()
     try:
         yield Transfer(parts.engine.services, parts.directory, parts.engine.catalog.fill)
     finally:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from jmaplite.config import Config, ConfigError, load
@@ -13,7 +11,7 @@ from jmaplite.server.ground import CannotServe
 from jmaplite.server.logs import log_to_standard_error
 from jmaplite.server.notify import READY, notify, reloading
 from jmaplite.server.running import Server
-from jmaplite.server.watching import Watch
+from jmaplite.server.watching import Watch, named
 from jmaplite.server.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -90,16 +88,4 @@ class Reloader:
 
 def _files(config: Config) -> frozenset[Path]:
     """Every file that a configuration was read from, or names."""
-    return frozenset({*config.sources, *_paths(config.certificates), *_paths(config.directories)})
-
-
-def _paths(value: object) -> Iterator[Path]:
-    """The paths in a value of a configuration."""
-    if isinstance(value, Path):
-        yield value
-    elif isinstance(value, tuple):
-        for element in value:
-            yield from _paths(element)
-    elif is_dataclass(value):
-        for one in fields(value):
-            yield from _paths(getattr(value, one.name))
+    return frozenset({*config.sources, *named(config.certificates), *named(config.directories)})

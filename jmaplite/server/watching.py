@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from watchfiles import watch
@@ -29,7 +30,7 @@ class Watch:
 
     def __init__(self, files: Iterable[Path], changed: Callable[[], object]) -> None:
         self._changed = changed
-        self._known = {file: _mark(file) for file in files}
+        self._known = {file: mark(file) for file in files}
         self._lock = threading.Lock()
         self._stir = threading.Event()
         self._stopped = False
@@ -47,7 +48,7 @@ class Watch:
     def follow(self, files: Iterable[Path]) -> None:
         """Watch these from now on."""
         with self._lock:
-            self._known = {file: self._known.get(file) or _mark(file) for file in files}
+            self._known = {file: self._known.get(file) or mark(file) for file in files}
         self._stir.set()
 
     def stop(self) -> None:
@@ -72,7 +73,7 @@ class Watch:
     def _have_changed(self) -> bool:
         with self._lock:
             before = self._known
-            self._known = {file: _mark(file) for file in before}
+            self._known = {file: mark(file) for file in before}
             return self._known != before
 
     def _touched(self, folders: Iterable[Path]) -> Iterator[set[str]]:
@@ -98,7 +99,19 @@ class Watch:
                 yield set()
 
 
-def _mark(file: Path) -> Mark:
+def named(value: object) -> Iterator[Path]:
+    """The paths in a value of a configuration."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, tuple):
+        for element in value:
+            yield from named(element)
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from named(getattr(value, one.name))
+
+
+def mark(file: Path) -> Mark:
     """What tells a file from what it becomes when it is written; None where there is none."""
     try:
         found = file.stat()

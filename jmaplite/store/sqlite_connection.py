@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -11,6 +13,9 @@ from jmaplite.store.port import Row, StoreDamaged, StoreError, StoreUnavailable,
 
 BUSY_MILLISECONDS = 10_000
 """How long a statement waits for another process before the store counts as unavailable."""
+
+_NAPS = (0.0002, 0.0005, 0.001, 0.002)
+"""Seconds between two looks whether another process is done."""
 
 _STATEMENTS = 1024
 _READER_CACHE_KIBIBYTES = 8_192
@@ -94,7 +99,7 @@ def copied(source: Session, path: Path) -> None:
 
 def _settle(session: Session, writes: bool) -> None:
     """Give a new connection its settings; the first to touch the file is where a damaged one shows."""
-    session.connection.set_busy_timeout(BUSY_MILLISECONDS)
+    session.connection.set_busy_handler(_patience())
     session.connection.wal_autocheckpoint(0)
     cache = _WRITER_CACHE_KIBIBYTES if writes else _READER_CACHE_KIBIBYTES
     for pragma in (
@@ -108,6 +113,21 @@ def _settle(session: Session, writes: bool) -> None:
         f"query_only = {'OFF' if writes else 'ON'}",
     ):
         session.rows(f"PRAGMA {pragma}")
+
+
+def _patience() -> Callable[[int], bool]:
+    """Waits for another process as long as it may; SQLite's own way naps so long that others get in again and again."""
+    until = 0.0
+
+    def goes_on(attempt: int) -> bool:
+        nonlocal until
+        now = time.monotonic()
+        if attempt == 0:
+            until = now + BUSY_MILLISECONDS / 1000
+        time.sleep(_NAPS[min(attempt, len(_NAPS) - 1)])
+        return now < until
+
+    return goes_on
 
 
 def translated(error: apsw.Error) -> StoreError:

@@ -190,8 +190,10 @@ class Listening:
 
 
 def urls(listener: Listener, sockets: Collection[ListeningSocket]) -> tuple[str, ...]:
-    """Where a listener is, as `http://127.0.0.1:8080` or `unix:/run/jmaplite.sock`."""
-    scheme = "https" if listener.tls else "http"
+    """Where a listener is, as `http://127.0.0.1:8080`, `lmtp://127.0.0.1:24` or `unix:/run/jmaplite.sock`."""
+    scheme = listener.protocol
+    if scheme in ("jmap", "admin"):
+        scheme = "https" if listener.tls else "http"
     return tuple(one.name if one.path else f"{scheme}://{one.name}" for one in sockets)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
-from jmaplite.config import parse
+from jmaplite.config import Config, parse
 from jmaplite.server import CannotServe, Server
 from tests.web.events import stream
 from tests.web.serving import DEMO, Loop, Site, basic, descriptors, until
@@ -172,6 +173,30 @@ def test_who_is_new_may_come_in_and_who_has_gone_may_not(site: Running) -> None:
     assert site.ask("GET", "/.well-known/jmap", authorization=other).status == 200
     site.change()
     assert site.ask("GET", "/.well-known/jmap", authorization=other).status == 401
+
+
+def test_a_directory_stays_until_it_or_a_file_of_it_changes(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    text = """
+        server.listener.x.bind = "127.0.0.1:0"
+        jmap.directory = "x"
+        jmap.protocol.get.max-objects = {}
+        directory.x = { type = "ldap", url = "ldaps://localhost", base-dn = "x", filter.name = "(uid=?)", CA }
+        """.replace("CA", 'tls.ca = "ca.pem"')
+    with Loop() as loop:
+
+        def config(limit: int) -> Config:
+            return parse(text.replace("{}", str(limit)).replace("\n        ", "\n"), tmp_path / "config.toml")
+
+        server = Server(config(1))
+        loop.run(server.start())
+        first = server.parts.directory
+        loop.run(server.reload(config(2)))
+        assert server.parts.directory is first
+        trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        loop.run(server.reload(config(2)))
+        assert server.parts.directory is not first
+        loop.run(server.stop())
 
 
 def test_a_stream_goes_on_until_its_user_is_no_more(site: Running) -> None:
