@@ -34,8 +34,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "web": PORTS | {"core", "push"},
     "delivery": PORTS | {"core", "datatypes", "formats"},
     "server": PORTS | {"config", "core", "datatypes", "delivery", "dev", "formats", "push", "web"},
-    "cli": frozenset({"config", "dev", "formats", "server"}),
-    "dev": PORTS | {"cli", "config", "core", "datatypes", "delivery", "formats", "push", "server", "web"},
+    "client": frozenset(),
+    "cli": frozenset({"client", "config", "dev", "formats", "server"}),
+    "dev": PORTS | {"cli", "client", "config", "core", "datatypes", "delivery", "formats", "push", "server", "web"},
     "__main__": frozenset({"cli"}),
 }
 """Each room, and the rooms that it may import. Everybody may import the package itself (for its version)."""

@@ -5,7 +5,7 @@ The fixtures come with jmaplite. Here its own small client stands for the one th
 
 import pytest
 
-from jmaplite.dev.client import JMAPError
+from jmaplite.client import JMAPError
 
 MESSAGE = """\
 From: Ada <ada@example.net>

@@ -30,7 +30,7 @@ COMMANDS = {
     "token": Place("tokens", "Make, list and revoke tokens."),
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
-    "deliver": Place("deliver", "Put the message on standard input into the accounts of RECIPIENTs."),
+    "deliver": Place("deliver", "Put the message on standard input into accounts."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
     "backup": Place("backup", "Copy everything that is stored into a new DIRECTORY"),
     "restore": Place("backup", "Make the store anew from a backup in DIRECTORY."),

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from jmaplite.cli.imports import told_plainly
 from jmaplite.cli.options import config_option, printable
+from jmaplite.cli.telling import told_plainly
 from jmaplite.config import Config
 from jmaplite.server import Owner, Transfer, transfer
 

@@ -16,11 +16,11 @@ from jmaplite.config import Config
 @click.option("-f", "--sender", default="", metavar="ADDRESS", help="The envelope's sender; none for reports.")
 @click.argument("recipients", metavar="RECIPIENT...", nargs=-1, required=True)
 def deliver(config: Config, sender: str, recipients: tuple[str, ...]) -> None:
-    """Put the message on standard input into the accounts of RECIPIENTs.
+    """Put the message on standard input into accounts.
 
-    Ends with the codes of sysexits: 0 when all have it, 75 when it is to be tried again (who has it is not given it
-    again then), 67 when there is no such recipient, 65 when the message is refused. Lines may end with LF. A line
-    `From ` at the beginning, as in an mbox, is left out.
+    RECIPIENTs are addresses. Ends with the codes of sysexits: 0 when all have it, 75 when it is to be tried again (who
+    has it is not given it again then), 67 when there is no such recipient, 65 when the message is refused. Lines may
+    end with LF. A line `From ` at the beginning, as in an mbox, is left out.
     """
     from jmaplite.server.mail import deliver as delivered
 

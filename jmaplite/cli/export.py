@@ -11,9 +11,11 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from jmaplite.cli.imports import account_option, mailbox_path, progress, tell, told_plainly
+from jmaplite.cli.imports import mailbox_path
 from jmaplite.cli.mail_files import file_of_mailbox
 from jmaplite.cli.options import config_option, printable
+from jmaplite.cli.remote import export_jmap
+from jmaplite.cli.telling import account_option, progress, tell, told_plainly
 from jmaplite.config import Config
 from jmaplite.formats.mailboxes import (
     MailboxPath,
@@ -131,6 +133,9 @@ def export_maildir(config: Config, account: str, mailbox: MailboxPath, destinati
                     advance(1)
                 folder.close()
     tally.end(destination)
+
+
+export.add_command(export_jmap)
 
 
 def _chosen(mail: Transfer, owner: Owner, mailbox: MailboxPath) -> list[MailboxAt]:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from jmaplite.cli.mail_files import Plan, Quoting, eml_plan, maildir_plan, mbox_plan
-from jmaplite.cli.options import config_option, printable
+from jmaplite.cli.options import config_option
+from jmaplite.cli.remote import import_jmap
+from jmaplite.cli.telling import account_option, ended, progress, tell, told_plainly
 from jmaplite.config import Config
 from jmaplite.formats.mailboxes import MailboxPath
-from jmaplite.server import TransferFailed, transfer
+from jmaplite.server import transfer
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_NEWS_EVERY = 1000
-"""Messages between two lines of progress where there is no terminal for a bar."""
-
-
-def account_option(command: F) -> F:
-    """Give a command `--account NAME`."""
-    return click.option(
-        "--account",
-        required=True,
-        metavar="NAME",
-        help="Whose mail: the name or an address of a principal, or the id of an account.",
-    )(command)
 
 
 def mailbox_path(_: click.Context, __: click.Parameter, value: str | None) -> MailboxPath:
@@ -117,17 +104,6 @@ def import_eml(config: Config, account: str, mailbox: MailboxPath, paths: tuple[
     _run(config, account, eml_plan(paths, mailbox, limit=config.email.max_size))
 
 
-@contextmanager
-def told_plainly(again: str) -> Iterator[None]:
-    """End a command with a sentence and 1 if it cannot go on or is interrupted; `again` is what then to do."""
-    try:
-        yield
-    except (TransferFailed, OSError) as error:
-        raise click.ClickException(printable(str(error))) from error
-    except KeyboardInterrupt:
-        raise click.ClickException(f"interrupted: {again}") from None
-
-
 def _run(config: Config, account: str, plan: Plan) -> None:
     """Import, tell failures as they come and a summary at the end; with any, the program ends with 1."""
     counts: Counter[str] = Counter()
@@ -142,38 +118,9 @@ def _run(config: Config, account: str, plan: Plan) -> None:
                     if result.outcome == "failed":
                         tell(f"{result.where}: {result.reason}")
         finally:
-            click.echo(_summary(counts, time.monotonic() - started))
+            ended(counts, time.monotonic() - started)
     if counts["failed"]:
         click.get_current_context().exit(1)
 
 
-def _summary(counts: Counter[str], seconds: float) -> str:
-    added = f"{counts['added']:,} put into another mailbox, " if counts["added"] else ""
-    rate = counts.total() / max(seconds, 0.001)
-    return (
-        f"{counts['imported']:,} imported, {added}{counts['present']:,} already there, "
-        f"{counts['failed']:,} failed; {seconds:,.1f} s, {rate:,.0f} messages a second"
-    )
-
-
-@contextmanager
-def progress(length: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar of a length on a terminal, else a line every thousand steps; yields how to go on by a weight."""
-    if sys.stderr.isatty():
-        with click.progressbar(length=max(length, 1), label=label, file=sys.stderr) as bar:
-            yield bar.update
-        return
-    steps = 0
-
-    def advance(_: int) -> None:
-        nonlocal steps
-        steps += 1
-        if steps % _NEWS_EVERY == 0:
-            tell(f"{steps:,} messages")
-
-    yield advance
-
-
-def tell(line: str) -> None:
-    """A line on standard error, in place of a bar that may stand there."""
-    click.echo(("\r\x1b[K" if sys.stderr.isatty() else "") + printable(line), err=True)
+import_.add_command(import_jmap)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from jmaplite.cli.imports import told_plainly
 from jmaplite.cli.options import config_option, printable
+from jmaplite.cli.telling import told_plainly
 from jmaplite.config import Config
 from jmaplite.server import transfer
 

@@ -21,6 +21,7 @@ from jmaplite.core.catalog import Catalog
 from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
 from jmaplite.datatypes.mail.transfer import Owner, Transfer
+from jmaplite.datatypes.submission.transfer import take_identities
 from jmaplite.dev.clock import Clock
 from jmaplite.dev.directory import FixtureDirectory
 from jmaplite.dev.engine import FixtureEngine
@@ -237,7 +238,7 @@ class Fixture(Extension):
 
     def _transfer(self) -> Transfer:
         assert self.directory is not None
-        return Transfer(self.engine.services, self.directory, self.engine.catalog.fill)
+        return Transfer(self.engine.services, self.directory, self.engine.catalog.fill, take_identities)
 
     def _capability_of(self, method: str) -> str | None:
         found = self.engine.catalog.method(method)

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from jmaplite.client import JMAPClient
 from jmaplite.config import Config
-from jmaplite.dev.client import JMAPClient
 from jmaplite.dev.fixture import Fixture, Login
 from jmaplite.dev.launch import Options, introduction, prepared
 from jmaplite.server import Server

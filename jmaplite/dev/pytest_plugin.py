@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from jmaplite.dev.client import JMAPClient
+    from jmaplite.client import JMAPClient
     from jmaplite.dev.clock import Clock
     from jmaplite.dev.faults import Faults
     from jmaplite.dev.in_process import FixtureServer

@@ -14,6 +14,7 @@ from jmaplite.datatypes import capabilities
 from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
 from jmaplite.datatypes.submission import SUBMISSION
+from jmaplite.datatypes.submission.transfer import take_identities
 from jmaplite.delivery import Office
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
@@ -99,6 +100,6 @@ def transfer(config: Config, *, create: bool = True) -> Iterator[Transfer]:
     except CannotServe as error:
         raise TransferFailed(str(error)) from error
     try:
-        yield Transfer(parts.engine.services, parts.directory, parts.engine.catalog.fill)
+        yield Transfer(parts.engine.services, parts.directory, parts.engine.catalog.fill, take_identities)
     finally:
         parts.close()

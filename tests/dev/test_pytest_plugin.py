@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jmaplite.dev.client import JMAPClient
+from jmaplite.client import JMAPClient
 from jmaplite.dev.pytest_plugin import Account
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pytest"

@@ -125,7 +125,10 @@ in use; the key is a hash of message id and subject."""
 EMAIL_TEXT = TextIndex("email_text", ("from_", "to_", "cc", "bcc", "subject", "body"))
 """The words of an Email, by its arrival."""
 
-TABLES = (EMAIL_MAILBOX, EMAIL_KEYWORD, THREAD_MAILBOX, EMAIL_REFERENCE, LIST_BLOCK)
+TRANSFERRED = Table("transferred_email", (Column("place", "text"), Column("id", "text")), ("place", "id"))
+"""Emails that have come from another server, or gone there, by their ids: what need not be transferred again."""
+
+TABLES = (EMAIL_MAILBOX, EMAIL_KEYWORD, THREAD_MAILBOX, EMAIL_REFERENCE, TRANSFERRED, LIST_BLOCK)
 
 
 def all_emails() -> ListSource:

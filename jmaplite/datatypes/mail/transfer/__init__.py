@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import orjson
 
@@ -31,6 +32,11 @@ _EXPORTED = (
     "SELECT m.arrival, e.id, e.blob, e.keywords, e.from_ FROM email_mailbox m"
     " JOIN email e ON e.account=m.account AND e.id=m.id WHERE m.account=? AND m.mailbox=? AND m.arrival>?"
     " ORDER BY m.arrival LIMIT ?"
+)
+
+
+_EVERYTHING = (
+    "SELECT arrival, id, blob, keywords, mailbox_ids FROM email WHERE account=? AND arrival>? ORDER BY arrival LIMIT ?"
 )
 
 
@@ -61,7 +67,14 @@ class Stored:
 class Transfer:
     """What commands do with the mail of accounts; `fill` writes what a new account, of an owner, gets."""
 
-    def __init__(self, services: Services, directory: Directory, fill: Callable[[Writer, str], None]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        directory: Directory,
+        fill: Callable[[Writer, str], None],
+        take_identities: Callable[[Services, str, str, tuple[str, ...], Sequence[Mapping[str, Any]]], int],
+    ) -> None:
+        self._take_identities = take_identities
         self._services = services
         self._directory = directory
         self._fill = fill
@@ -139,6 +152,51 @@ class Transfer:
                             addresses[0]["email"] if addresses else "",
                         )
 
+    def everything(self, owner: Owner, known: Container[str]) -> Iterator[tuple[Stored, frozenset[MailboxPath]]]:
+        """Every Email whose id is not known, with the paths of its Mailboxes, the oldest first.
+
+        Raises TransferFailed.
+        """
+        after = -1
+        rows: list[Row] | None = None
+        with _told():
+            account = self._services.store.account(owner.account_id)
+            while rows is None or len(rows) == _PAGE:
+                with account.read() as tx:
+                    paths = {f"M{box.number:x}": _path_for_others(box) for box in read_mailboxes(tx)}
+                    rows = tx.rows(_EVERYTHING, tx.account, after, _PAGE)
+                    for arrival, number, digest, keywords, boxes in rows:
+                        after = arrival
+                        if f"E{number:x}" in known:
+                            continue
+                        octets = self._services.blobs.read(tx, digest)
+                        words = frozenset(orjson.loads(keywords))
+                        email = Stored(f"E{number:x}", digest, octets, words, arrival >> ARRIVAL_SHIFT, "")
+                        yield email, frozenset(paths[box] for box in orjson.loads(boxes))
+
+    def transferred(self, owner: Owner, place: str) -> set[str]:
+        """The ids of Emails that were noted to have come from a place, or gone there. Raises TransferFailed."""
+        with _told(), self._services.store.account(owner.account_id).read() as tx:
+            return {row[0] for row in tx.rows("SELECT id FROM transferred_email WHERE account=? AND place=?",
+                                              tx.account, place)}  # fmt: skip
+
+    def note_transferred(self, owner: Owner, place: str, ids: Sequence[str]) -> None:
+        """Note that Emails have come from a place, or gone there. Raises TransferFailed."""
+
+        def work(tx: Writer) -> None:
+            sql = "INSERT INTO transferred_email (account, place, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            tx.executemany(sql, [(tx.account, place, one) for one in ids])
+
+        with _told():
+            self._services.store.account(owner.account_id).write(work)
+
+    def identities(self, owner: Owner, found: Sequence[Mapping[str, Any]]) -> int:
+        """Take over Identities, as far as the user has their addresses; answers how many. Raises TransferFailed."""
+        with _told():
+            principal = self._directory.principal(owner.name)
+            addresses = principal.emails if principal else ()
+            return self._take_identities(self._services, owner.account_id, owner.name, addresses, found)
+
     def rebuild_threads(self, owner: Owner) -> conversations.Told:
         """Make Threads what they would be if all mail came in now. Raises TransferFailed."""
         if not settings_of(self._services).threading.enabled:
@@ -169,6 +227,11 @@ class Transfer:
                 return faults
             with self._services.store.account(owner.account_id).read() as tx:
                 return [*self._services.blobs.verify(tx), *check(tx)]
+
+
+def _path_for_others(box: MailboxAt) -> MailboxPath:
+    """The path of a Mailbox, by which the inbox is known whatever its name."""
+    return () if box.role == "inbox" else box.path
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A small JMAP client, for tests that need one."""
+"""A small JMAP client: for mail from and to other servers, and for tests that need one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,150 @@
+"""An account on another JMAP server as a stream of what is found in it; and mail from here into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmaplite.client import JMAPClient, JMAPError
+from jmaplite.formats.mailboxes import Flags, Folder, Found, Incoming, MailboxPath, Unreadable
+
+PAGE = 100
+"""Emails that are asked for at a time, or fewer where the server has it so."""
+
+_ROLE_PATHS: Mapping[str, MailboxPath] = {
+    "inbox": (),
+    "drafts": ("Drafts",),
+    "sent": ("Sent",),
+    "trash": ("Trash",),
+    "junk": ("Junk",),
+    "archive": ("Archive",),
+}
+"""Where the Mailbox of a role is, whatever it is called there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEmail:
+    """An Email there: its id, and how it becomes one here: a message for each Mailbox that it is in."""
+
+    id: str
+    found: tuple[Found, ...]
+
+
+@dataclass(slots=True)
+class RemoteAccount:
+    """The account for mail of whoever a client is logged in as. All raise JMAPError and OSError."""
+
+    client: JMAPClient
+    _paths: dict[str, MailboxPath] = field(default_factory=dict)
+
+    def folders(self) -> list[Folder]:
+        """Every Mailbox, parents first."""
+        boxes = {box["id"]: box for box in self.client.call("Mailbox/get", ids=None)["list"]}
+        for number in boxes:
+            self._paths[number] = _path(number, boxes)
+        return [Folder("/".join(path) or "Inbox", path) for path in sorted(self._paths.values())]
+
+    def count(self) -> int:
+        """How many Emails there are."""
+        answer = self.client.call("Email/query", limit=1, calculateTotal=True)
+        return int(answer.get("total") or 0)
+
+    def emails(self, known: set[str]) -> Iterator[RemoteEmail]:
+        """Every Email, the oldest first, but for those whose ids are known."""
+        position = 0
+        sort = [{"property": "receivedAt", "isAscending": True}]
+        while ids := self.client.call("Email/query", position=position, limit=PAGE, sort=sort)["ids"]:
+            position += len(ids)
+            wanted = [number for number in ids if number not in known]
+            if not wanted:
+                continue
+            properties = ["blobId", "mailboxIds", "keywords", "receivedAt"]
+            for record in self.client.call("Email/get", ids=wanted, properties=properties)["list"]:
+                yield RemoteEmail(record["id"], tuple(self._found(record)))
+
+    def identities(self) -> list[dict[str, Any]]:
+        """The Identities, as they may be made here; none where there are no such."""
+        try:
+            found = self.client.call("Identity/get", ids=None)["list"]
+        except JMAPError:
+            return []
+        names = ("name", "email", "replyTo", "bcc", "textSignature", "htmlSignature")
+        return [{name: one[name] for name in names if one.get(name)} for one in found]
+
+    def _found(self, record: Mapping[str, Any]) -> Iterator[Found]:
+        where = f"Email {record['id']}"
+        try:
+            octets = self.client.download(record["blobId"], "message/rfc822")
+        except JMAPError as error:
+            yield Unreadable(where, f"cannot be fetched: {error}", 1)
+            return
+        flags = Flags(frozenset(keyword.lower() for keyword, is_set in record["keywords"].items() if is_set))
+        boxes = [number for number, is_in in record["mailboxIds"].items() if is_in and number in self._paths]
+        for at, number in enumerate(boxes or [""]):
+            path = self._paths.get(number, ())
+            yield Incoming(where, octets, path, flags, received=_seconds(record["receivedAt"]), weight=int(at == 0))
+
+
+def _path(number: str, boxes: Mapping[str, Mapping[str, Any]]) -> MailboxPath:
+    """The path of a Mailbox; what has a role that we have too is where ours is."""
+    names: list[str] = []
+    at: str | None = number
+    while at is not None and at in boxes and len(names) < len(boxes):
+        box = boxes[at]
+        if box.get("role") in _ROLE_PATHS:
+            return (*(_ROLE_PATHS[box["role"]] or (("Inbox",) if names else ())), *reversed(names))
+        names.append(str(box["name"]))
+        at = box.get("parentId")
+    return tuple(reversed(names))
+
+
+def _seconds(date: str) -> int | None:
+    from datetime import datetime
+
+    try:
+        return int(datetime.fromisoformat(date).timestamp())
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class RemoteTarget:
+    """Mail from here into an account there. All raise JMAPError and OSError."""
+
+    client: JMAPClient
+    _boxes: dict[MailboxPath, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Look which Mailboxes there are."""
+        account = RemoteAccount(self.client)
+        account.folders()
+        self._boxes = {path: number for number, path in account._paths.items()}
+
+    def mailbox(self, path: MailboxPath) -> str:
+        """The id of the Mailbox of a path there, made if it is not there."""
+        if path not in self._boxes:
+            parent = self.mailbox(path[:-1]) if len(path) > 1 else None
+            create = {"name": path[-1] if path else "Inbox", "parentId": parent}
+            answer = self.client.call("Mailbox/set", create={"new": create})
+            if not answer.get("created"):
+                error = answer["notCreated"]["new"]
+                raise JMAPError(error["type"], error)
+            self._boxes[path] = str(answer["created"]["new"]["id"])
+        return self._boxes[path]
+
+    def put(self, octets: bytes, paths: set[MailboxPath], keywords: frozenset[str], received: str) -> str:
+        """Put a message into Mailboxes; answers what became of it: imported, or present already."""
+        email = {
+            "blobId": self.client.upload(octets, "message/rfc822"),
+            "mailboxIds": {self.mailbox(path): True for path in sorted(paths)},
+            "keywords": dict.fromkeys(sorted(keywords), True),
+            "receivedAt": received,
+        }
+        answer = self.client.call("Email/import", emails={"new": email})
+        if answer.get("created"):
+            return "imported"
+        error = answer["notCreated"]["new"]
+        if error["type"] == "alreadyExists":
+            return "present"
+        raise JMAPError(error["type"], error)
