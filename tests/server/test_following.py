@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
+from tests.server.load import Load
 from tests.server.process import CONFIG, DEMO, PATIENCE, Process, core, session, until, upload_limit, with_limit
+from tests.web import serving as web
+from tests.web.events import stream
 from tests.web.serving import basic
 
 
@@ -198,3 +201,24 @@ def test_a_service_manager_is_told(start: Callable[..., Process], tmp_path: Path
         server.told_to_end = True
         server.process.send_signal(signal.SIGTERM)
         assert manager.recv(1000) == b"STOPPING=1"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_ten_edits_under_load_fail_no_request_and_drop_no_stream(start: Callable[..., Process], number: int) -> None:
+    top, more = f"[server]\nworkers = {number}\n", 'event-source.throttle = "0s"\n'
+    server = start(top + web.CONFIG.format(listener="", more=more))
+    port = urlsplit(server.url()).port
+    assert port is not None
+    site = web.Site(port, web.Loop())
+    with stream(site) as events, Load(site, clients=2) as load:
+        for edit in range(10):
+            seen = load.answered
+            headers = f'[jmap.http]\nheaders = ["X-Number: {edit}"]\n'
+            other = f'[server.listener.n{edit}]\nbind = "127.0.0.1:0"\n'
+            by_renaming(server.config, top + web.CONFIG.format(listener="", more=more + headers + other))
+            until(lambda edit=edit: site.ask("GET", "/").header("x-number") == str(edit))  # type: ignore[misc]
+            until(lambda seen=seen: load.answered > seen + 3)  # type: ignore[misc]
+        create = {"accountId": site.account, "create": {"a": {"name": "x"}}}
+        assert site.call(["Mailbox/set", create, "0"], using=("urn:ietf:params:jmap:mail",)).status == 200
+        assert events.next().kind == "state"
+    assert load.failures == []

@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.live import jmaplite
 from tests.server.process import CONFIG, DEMO, Process, core, until, upload_limit
+from tests.submission.test_server import inbox, send
+from tests.web import serving as web
 
 MAIL = "urn:ietf:params:jmap:mail"
 SEVERAL = CONFIG.replace("[server]", "[server]\nworkers = 3").replace(
@@ -204,6 +207,41 @@ def test_an_address_that_is_taken_refuses_the_change_for_all(start: Start) -> No
     server.config.write_text(SEVERAL + second + "[jmap.protocol]\nupload.max-size = 1\n")
     server.logs("listener two cannot bind")
     assert upload_limit(url) == 50_000_000
+
+
+def test_when_the_one_that_delivers_dies_another_does(start: Start) -> None:
+    server = start("[server]\nworkers = 2\n" + web.CONFIG.format(listener="", more=""))
+    port = urlsplit(server.url()).port
+    assert port is not None
+    site = web.Site(port, web.Loop())
+    send(site, "One")
+    until(lambda: inbox(site) == ["One"])
+    [leader] = [pid for pid in workers(server) if leads(pid)]
+    os.kill(leader, signal.SIGKILL)
+    send(site, "Two")
+    until(lambda: inbox(site) == ["One", "Two"])
+    until(lambda: [pid for pid in workers(server) if leads(pid)] not in ([], [leader]))
+
+
+def leads(pid: int) -> bool:
+    """Whether a process has locked the file of the lead."""
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if one.readlink().name == "leader":
+                return "FLOCK" in Path(f"/proc/{pid}/fdinfo/{one.name}").read_text()
+    return False
+
+
+@pytest.mark.parametrize("text", [CONFIG, SEVERAL])
+def test_what_a_command_imports_beside_a_server_is_told(start: Start, tmp_path: Path, text: str) -> None:
+    server = start(text)
+    url = server.url()
+    (tmp_path / "mail.eml").write_text("Subject: x\n\nHello.\n")
+    with events(url) as stream:
+        done = jmaplite("import", "eml", "--config", server.config, "--account", "demo", tmp_path / "mail.eml")
+        assert done.returncode == 0, done.stdout + done.stderr
+        while b'"Email"' not in stream.readline():
+            pass
 
 
 def test_workers_end_when_the_first_process_is_killed(start: Start) -> None:
