@@ -20,6 +20,7 @@ from jmaplite.store import Column, Index, Reader, Table, Value, Writer
 
 if TYPE_CHECKING:
     from jmaplite.core.conditions import Scan
+    from jmaplite.core.methods.set import Batch
     from jmaplite.core.records import Records
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
@@ -152,6 +153,7 @@ class DataType:
     conditions: dict[str, Condition] = field(default_factory=dict)
     rules: list[tuple[frozenset[str], Rule]] = field(default_factory=list)
     destroy_rules: list[Rule] = field(default_factory=list)
+    conclude: Callable[[Batch], None] | None = None
     related: dict[str, DataType] = field(default_factory=dict, repr=False)
     extra_methods: dict[str, Handler] = field(default_factory=dict)
     extra_tables: tuple[Table, ...] = ()
@@ -193,6 +195,11 @@ class DataType:
         """Hang a rule beneath the type that is run when a record has been destroyed; it raises SetError."""
         self.destroy_rules.append(rule)
         return rule
+
+    def concluding(self, conclude: Callable[[Batch], None]) -> Callable[[Batch], None]:
+        """Hang what /set does last in its transaction, told what became of everything; it may add to the answer."""
+        self.conclude = conclude
+        return conclude
 
     def compute(self, name: str) -> Callable[[Compute], Compute]:
         """Hang the computation of a property that is not stored."""

@@ -10,6 +10,7 @@ from jmaplite.core.schema import CORE_TABLES
 from jmaplite.datatypes.blob import COPY, blob
 from jmaplite.datatypes.mail import MailSettings, mail
 from jmaplite.datatypes.quota import quota
+from jmaplite.datatypes.sieve import SieveSettings, sieve
 from jmaplite.datatypes.submission import SubmissionSettings, submission
 from jmaplite.datatypes.vacation import vacation
 from jmaplite.store import Schema, Table
@@ -18,6 +19,7 @@ from jmaplite.store import Schema, Table
 def capabilities(
     mail_settings: MailSettings | None = None,
     submission_settings: SubmissionSettings | None = None,
+    sieve_settings: SieveSettings | None = None,
     *,
     without: Collection[str] = (),
 ) -> tuple[Capability, ...]:
@@ -27,6 +29,7 @@ def capabilities(
         mail(mail_settings or MailSettings()),
         submission(submission_settings or SubmissionSettings()),
         vacation(),
+        sieve(sieve_settings or SieveSettings()),
     )
     types = [data_type for one in slices if one.urn not in without for data_type in one.types]
     return (core, *slices, blob(types), quota(types))

@@ -13,6 +13,7 @@ from jmaplite.core.engine import Engine
 from jmaplite.datatypes import capabilities
 from jmaplite.datatypes.mail.capability import MAIL
 from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
+from jmaplite.datatypes.sieve import SIEVE
 from jmaplite.datatypes.submission import SUBMISSION
 from jmaplite.datatypes.submission.transfer import take_identities
 from jmaplite.delivery import Office
@@ -24,7 +25,7 @@ from jmaplite.server.directories import directory
 from jmaplite.server.extension import Extension
 from jmaplite.server.ground import CannotServe, Ground, opened
 from jmaplite.server.pushing import equipment, pushing, signer, subscription_settings
-from jmaplite.server.settings import leniency, limits, mail_settings, submission_settings
+from jmaplite.server.settings import leniency, limits, mail_settings, sieve_settings, submission_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,15 @@ def furnish(
 
     Raises CannotServe.
     """
-    mail, submission = mail_settings(config), submission_settings(config)
+    mail, submission, sieve = mail_settings(config), submission_settings(config), sieve_settings(config)
     off = config.capabilities.off
     transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
     extension = extension or Extension()
     vapid = signer(ground, config, extension.clock)
-    slices = (*capabilities(mail, submission, without=off), *transports)
+    slices = (*capabilities(mail, submission, sieve, without=off), *transports)
     catalog = Catalog(pushing(slices, config, vapid)).without(off)
     users = users or extension.users(directory(config, extension.clock))
-    settings = {MAIL: mail, SUBMISSION: submission, CORE.urn: subscription_settings(config, catalog)}
+    settings = {MAIL: mail, SUBMISSION: submission, SIEVE: sieve, CORE.urn: subscription_settings(config, catalog)}
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
     engine = extension.make_engine(services, catalog, users)
     return Parts(ground, users, engine, equipment(config, engine, vapid))

@@ -8,7 +8,9 @@ from jmaplite.config import UNLIMITED, Config, table
 from jmaplite.core.context import Leniency
 from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import FIRST_MAILBOXES, FirstMailbox, MailSettings, Threading
+from jmaplite.datatypes.sieve import SieveSettings
 from jmaplite.datatypes.submission import SubmissionSettings
+from jmaplite.formats import sieve
 from jmaplite.push.transports import WEBSOCKET
 from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, Rate, RateLimits, SocketOptions, Timeouts
 
@@ -67,6 +69,35 @@ def submission_settings(config: Config) -> SubmissionSettings:
         max_recipients=config.submission.max_recipients,
         max_delayed_send=config.submission.max_delayed_send,
         max_queued=config.submission.max_queued,
+    )
+
+
+def sieve_settings(config: Config) -> SieveSettings:
+    """What scripts may be and do."""
+    told = config.sieve
+    names = {one.name for one in fields(sieve.Limits)} - {"protected_headers"}
+    same = {one.name: getattr(told, one.name) for one in fields(told) if one.name in names}
+    limits = sieve.Limits(
+        **same,
+        script_size=told.max_script_size,
+        redirects=told.max_redirects,
+        vacation_default=told.vacation_expiry,
+        vacation_least=max(told.vacation_min, 86400),
+        vacation_seconds_least=told.vacation_min,
+        vacation_most=told.vacation_max,
+        duplicate_default=told.duplicate_expiry,
+        protected_headers=frozenset(name.lower() for name in told.protected_headers),
+    )
+    methods = tuple(one for one in sieve.NOTIFICATION_METHODS if one in told.notification_uris)
+    off = {*told.disabled, *(() if methods else ("enotify",))}
+    return SieveSettings(
+        limits,
+        (sieve.CAPABILITIES | set(told.enabled)) - off,
+        methods,
+        told.max_name_length,
+        told.max_scripts,
+        told.vacation_subject,
+        told.vacation_prefix,
     )
 
 

@@ -172,12 +172,18 @@ class Sieve:
         default=(),
         aliases=("disabled-capabilities",),
     )
+    enabled: tuple[str, ...] = option(
+        "enable-capabilities",
+        many(choice("regex")),
+        "Extensions beyond the usual ones that scripts may use: `regex`.",
+        default=(),
+    )
     notification_uris: tuple[str, ...] = option(
         "notification-uris", many(LINE), "notificationMethods: schemes that `notify` may use.", default=("mailto",)
     )
     protected_headers: tuple[str, ...] = option(
         "protected-headers",
         many(LINE),
-        "Header fields that scripts may not add or delete.",
+        "Header fields that scripts may not delete.",
         default=("Original-Subject", "Original-From", "Received", "Auto-Submitted"),
     )

@@ -54,6 +54,8 @@ def set_(data_type: DataType) -> Handler:
             check_in_state(ctx, tx, data_type, arguments.get("ifInState"))
             old_state = state(ctx, tx, data_type)
             batch = _commit(ctx, access, tx, data_type, arguments, (create, prepared, failed), update, destroy)
+            if data_type.conclude is not None:
+                data_type.conclude(batch)
             return batch.answer(old_state, state(ctx, tx, data_type))
 
         return ctx.account(access).write(work)

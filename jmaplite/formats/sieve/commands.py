@@ -248,10 +248,6 @@ def _field_name(machine: Machine, node: Node) -> str:
     return name.decode("ascii")
 
 
-_KEPT = frozenset({"received", "auto-submitted", "original-subject", "original-from"})
-"""Header fields that are not deleted (RFC 5293 §6, RFC 5703 §5)."""
-
-
 def _addheader(machine: Machine, node: Node) -> str:
     name, value = _field_name(machine, node), machine.string(node.positional[1])
     if name.lower() in ("original-subject", "original-from"):
@@ -275,7 +271,7 @@ _MOST_FIELDS = 100_000
 
 def _deleteheader(machine: Machine, node: Node) -> str:
     name = _field_name(machine, node).lower()
-    if name in _KEPT:
+    if name in machine.limits.protected_headers:
         return "not permitted"
     fields = machine.letter.fields
     machine.charge(_FIELD_WORK * len(fields))

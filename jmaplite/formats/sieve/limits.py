@@ -47,6 +47,8 @@ class Limits:
     vacation_most: int = 90 * 86400
     duplicate_default: int = 7 * 86400
     duplicate_most: int = 90 * 86400
+    protected_headers: frozenset[str] = frozenset({"received", "auto-submitted", "original-subject", "original-from"})
+    """Lower-case names of header fields that are not deleted (RFC 5293 §6, RFC 5703 §5)."""
 
 
 DEFAULT_LIMITS = Limits()
