@@ -21,7 +21,7 @@ from jmaplite.web import App, Listener, Status, Timeouts, create_admin, create_a
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edition:
     """A configuration, and what is made of it. It never changes: another configuration makes another edition."""
 

@@ -12,7 +12,7 @@ from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.push import Hub, View
 from jmaplite.server.channel import Serve
 from jmaplite.server.chores import Chores
-from jmaplite.server.edition import edition, lasting
+from jmaplite.server.edition import Edition, edition, lasting
 from jmaplite.server.extension import Extension, extension
 from jmaplite.server.ground import CannotServe, opened
 from jmaplite.server.mail import PROTOCOLS, MailListening
@@ -61,6 +61,7 @@ class Server:
         self._sockets = Sockets()
         self._listening: dict[str, Listening | MailListening] = {}
         self._leaving: list[Listening | MailListening] = []
+        self._retiring: set[Edition] = set()
         self._farewells: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Lock()
         self._chores = Chores(self.parts, config)
@@ -122,8 +123,10 @@ class Server:
             self._hub.renew(self._sees)
             self._chores.change(after.parts, config)
             self._listen(*found)
-            before.app.successor = after.app
-            self._in_background(before.retire())
+            self._retiring.add(before)
+            for one in self._retiring:
+                one.app.successor = after.app  # each knows the last, and nobody those between
+            self._in_background(self._retire(before))
             if after.parts.directory is not before.parts.directory:
                 await asyncio.to_thread(before.parts.directory.close)
 
@@ -220,6 +223,13 @@ class Server:
             await listening.stop(None)
         finally:
             self._leaving.remove(listening)
+
+    async def _retire(self, before: Edition) -> None:
+        """Let go of an edition when what is under way in it has ended."""
+        try:
+            await before.retire()
+        finally:
+            self._retiring.discard(before)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,7 +225,8 @@ class Connection:
         if transport.is_closing():
             return
         if linger and not self._context.terminated.is_set() and transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # it has just gone
+                transport.write_eof()
         else:
             transport.close()
         self._arm(self._timeouts.linger)

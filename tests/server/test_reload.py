@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import socket
 import threading
@@ -17,6 +18,7 @@ import trustme
 
 from jmaplite.config import Config, parse
 from jmaplite.server import CannotServe, Server
+from jmaplite.web import App
 from tests.server.load import Load
 from tests.web.events import stream
 from tests.web.serving import DEMO, Loop, Site, basic, descriptors, until
@@ -251,6 +253,20 @@ def test_what_was_made_for_a_configuration_goes_when_its_last_request_has_ended(
     until(lambda: site.loop.tasks() == 0)
     until(lambda: working() <= threads)
     assert descriptors() == before
+
+
+def test_a_stream_keeps_nothing_of_the_configurations_between(site: Running) -> None:
+    def applications() -> int:
+        gc.collect()
+        return sum(isinstance(one, App) for one in gc.get_objects())
+
+    with stream(site):
+        before = applications()
+        for limit in range(10):
+            site.change(f"[jmap.protocol]\nupload.max-size = {1000 + limit}")
+            site.call()
+        # There is another one in use now, for JMAP and for administration, and one may be on its way.
+        until(lambda: applications() <= before + 4)
 
 
 def test_a_listener_is_added_and_leaves_again(site: Running) -> None:
