@@ -104,6 +104,19 @@ def _host_name(value: object) -> str:
     return host
 
 
+def _way(value: object) -> str:
+    """A host, or the path of a Unix socket after `unix:`."""
+    text = text_of(value).strip()
+    path = text.removeprefix("unix:")
+    if path == text:
+        return _host_name(value)
+    if not path.startswith("/") or "\0" in path:
+        raise Wrong("a Unix socket is named by its whole path, as unix:/run/mail.sock")
+    if len(path.encode("utf-8", "surrogatepass")) > _LONGEST_SOCKET:
+        raise Wrong(f"the path of a Unix socket has at most {_LONGEST_SOCKET} octets")
+    return text
+
+
 def _subject(value: object) -> str:
     text = text_of(value).strip()
     if _host(text.removeprefix("*.")) is None:
@@ -186,6 +199,7 @@ def _directory_url(value: object) -> str:
 HEADER = Kind("header", 'a header line "Name: value"', _header)
 ADDRESS = Kind("address", 'an address and port such as "127.0.0.1:8080" or "[::]:443", or "unix:PATH"', _address)
 HOST = Kind("host", "a host name or an IP address", _host_name)
+WAY = Kind("host", 'a host name, an IP address, or a Unix socket such as "unix:/run/mail.sock"', _way)
 SUBJECT = Kind("host name", 'a host name such as "mail.example.org" or "*.example.org"', _subject)
 URL = Kind("url", 'scheme, host and port such as "https://mail.example.org", or host alone', _url)
 NETWORK = Kind("network", 'a network such as "10.0.0.0/8" or an IP address', _network)

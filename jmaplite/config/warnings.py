@@ -19,6 +19,8 @@ def warn(settings: Settings) -> None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine and nobody else can reach it there."""
+    if host.startswith("unix:"):
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

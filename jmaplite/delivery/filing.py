@@ -10,6 +10,7 @@ from jmaplite.core.context import Services
 from jmaplite.datatypes.mail.folders import make_mailbox
 from jmaplite.datatypes.mail.ingest import Prepared, insert, prepare
 from jmaplite.datatypes.submission import queue
+from jmaplite.delivery.reports import recognise
 from jmaplite.directory import Principal
 from jmaplite.formats import mime
 from jmaplite.store import Reader, Writer
@@ -68,13 +69,17 @@ def keep(delivery: Delivery, prepared: Prepared) -> Plan:
 
 @dataclass(slots=True)
 class Ready:
-    """A message that is ready to be written, and what it takes: a plan, with what each copy needs prepared."""
+    """A message that is ready to be written, and what it takes: a plan, with what each copy needs prepared.
+
+    `report` notes what it says of mail that was sent, if it is a report.
+    """
 
     services: Services
     delivery: Delivery
     plan: Plan
     copies: list[tuple[Filing, Prepared]] = field(default_factory=list)
     outgoing: list[tuple[Sending, Staged, int]] = field(default_factory=list)
+    report: Callable[[Writer], None] | None = None
 
     def write(self, tx: Writer) -> None:
         """File and send, in the transaction of an account. Raises SetError overQuota."""
@@ -85,6 +90,8 @@ class Ready:
             queue.send(tx, self.services.blobs, staged, header_end, sending.sender, sending.recipients, now)
         for mark in self.plan.marks:
             mark(tx)
+        if self.report is not None:
+            self.report(tx)
 
     def _joined(self, tx: Writer) -> list[tuple[Prepared, set[int], frozenset[str]]]:
         """One Email for all copies that have the same octets and keywords, in every Mailbox of theirs."""
@@ -100,6 +107,7 @@ def make_ready(services: Services, delivery: Delivery, decide: Filter) -> Ready:
     """All that can be done before a transaction begins. Raises StoreError."""
     prepared = prepare(services, delivery.account_id, delivery.octets)
     ready = Ready(services, delivery, decide(delivery, prepared))
+    ready.report = recognise(delivery.account_id, delivery.octets, prepared, services.blobs)
     for filing in ready.plan.filings:
         changed = filing.octets is not None and filing.octets != delivery.octets
         octets = filing.octets if filing.octets is not None else delivery.octets

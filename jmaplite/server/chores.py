@@ -12,7 +12,7 @@ from jmaplite.config import Config
 from jmaplite.core import history
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
-from jmaplite.delivery import Outbox
+from jmaplite.delivery import Courier, Outbox
 from jmaplite.push.webpush import WebPush
 from jmaplite.server.leading import Lead
 from jmaplite.server.parts import Parts, office
@@ -39,26 +39,35 @@ class Chores:
         self._store_is_away = False
         self._lead = Lead(parts.ground.store.path)
         self._is_leading = False
-        self._outbox = Outbox(office(parts, config))
+        self._courier = Courier(office(parts, config), parts.relay)
+        self._outbox = Outbox(office(parts, config), self._courier.wake)
         services = parts.engine.services
         self._web_push = WebPush(services.store.feed, services.clock, parts.web_push)
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
     def change(self, parts: Parts, config: Config) -> None:
         """Go on by another configuration over the same ground."""
-        self._parts = parts
+        before, self._parts = self._parts.relay, parts
         self._outbox.change(office(parts, config))
+        self._courier.change(office(parts, config), parts.relay)
+        if parts.relay is not before:
+            parts.relay.start()
+            threading.Thread(target=before.stop, name="relay before", daemon=True).start()
         self._web_push.change(parts.web_push)
 
     def start(self) -> None:
         """Begin."""
+        self._parts.relay.start()
         self._do(self._try_to_lead)
         self._thread.start()
 
     def stop(self) -> None:
         """End after the chore at hand."""
         self._stopped.set()
+        self._courier.end()
         self._outbox.stop()
+        self._parts.relay.stop()
+        self._courier.join()
         self._web_push.stop()
         if self._thread.is_alive():
             self._thread.join()
@@ -101,6 +110,7 @@ class Chores:
         if self._lead.take():
             self._is_leading = True
             self._outbox.start()
+            self._courier.start()
             self._web_push.start()
 
     def _do(self, chore: Callable[[], None]) -> None:

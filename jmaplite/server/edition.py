@@ -75,7 +75,9 @@ def edition(
     """The edition of a configuration. A directory that is the same as before stays, with whom it has recognised."""
     marks = {file: mark(file) for file in named(config.directory)}
     same = before is not None and _is_known_alike(before.config, config) and before.marks == marks
-    parts = furnish(ground, config, before.parts.directory if before and same else None, extension)
+    users = before.parts.directory if before and same else None
+    way_out = before.parts.relay if before and _sends_alike(before.config, config) else None
+    parts = furnish(ground, config, users, extension, way_out)
     cache = config.session_cache
     stay = config.directory.cache_ttl_positive
     credentials = Credentials(parts.directory, ttl=cache.ttl, stay=stay, size=cache.size, now=extension.clock)
@@ -90,6 +92,11 @@ def edition(
 def _is_known_alike(before: Config, config: Config) -> bool:
     """Whether two configurations have the same directory, and remember whom it has recognised for as long."""
     return before.directory == config.directory and before.session_cache == config.session_cache
+
+
+def _sends_alike(before: Config, config: Config) -> bool:
+    """Whether two configurations have the same relays, to which we have the same name."""
+    return before.relays == config.relays and before.server.hostname == config.server.hostname
 
 
 def lasting(config: Config, before: Config) -> Config:

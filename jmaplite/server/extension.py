@@ -10,6 +10,7 @@ from jmaplite.config import Config
 from jmaplite.core.catalog import Catalog
 from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
+from jmaplite.delivery import Relay
 from jmaplite.directory import Directory
 from jmaplite.server.ground import Ground
 from jmaplite.store.sqlite import random_account_id
@@ -53,6 +54,10 @@ class Extension:
     def make_engine(self, services: Services, catalog: Catalog, directory: Directory) -> Engine:
         """The engine to use."""
         return Engine(services, catalog, directory)
+
+    def relay(self, base: Relay) -> Relay:
+        """What sends mail to other servers, in the place of a configuration's."""
+        return base
 
     def install(self, app: App) -> None:
         """An application is about to be used."""

@@ -16,7 +16,7 @@ from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
 from jmaplite.datatypes.sieve import SIEVE
 from jmaplite.datatypes.submission import SUBMISSION
 from jmaplite.datatypes.submission.transfer import take_identities
-from jmaplite.delivery import Office
+from jmaplite.delivery import Office, Relay, Schedule
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
 from jmaplite.push.transports import push_capabilities
@@ -25,6 +25,7 @@ from jmaplite.server.directories import directory
 from jmaplite.server.extension import Extension
 from jmaplite.server.ground import CannotServe, Ground, opened
 from jmaplite.server.pushing import equipment, pushing, signer, subscription_settings
+from jmaplite.server.relaying import relay
 from jmaplite.server.settings import leniency, limits, mail_settings, sieve_settings, submission_settings
 
 
@@ -36,6 +37,7 @@ class Parts:
     directory: Directory
     engine: Engine
     web_push: Equipment | None
+    relay: Relay
 
     def sees(self, principal: Principal) -> View | None:
         """What a principal is told of changes of; None if it, or what it logged in with, is no more."""
@@ -49,16 +51,21 @@ class Parts:
 
 
 def furnish(
-    ground: Ground, config: Config, users: Directory | None = None, extension: Extension | None = None
+    ground: Ground,
+    config: Config,
+    users: Directory | None = None,
+    extension: Extension | None = None,
+    way_out: Relay | None = None,
 ) -> Parts:
-    """The parts that a configuration asks for, over a store that is open; `users` if its directory is there already.
+    """The parts that a configuration asks for, over a store that is open.
 
-    Raises CannotServe.
+    `users` and `way_out` if its directory and its relay are there already. Raises CannotServe.
     """
-    mail, submission, sieve = mail_settings(config), submission_settings(config), sieve_settings(config)
+    extension = extension or Extension()
+    way_out = way_out or extension.relay(relay(config))
+    mail, submission, sieve = mail_settings(config), submission_settings(config, way_out), sieve_settings(config)
     off = config.capabilities.off
     transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
-    extension = extension or Extension()
     vapid = signer(ground, config, extension.clock)
     slices = (*capabilities(mail, submission, sieve, without=off), *transports)
     catalog = Catalog(pushing(slices, config, vapid)).without(off)
@@ -66,7 +73,7 @@ def furnish(
     settings = {MAIL: mail, SUBMISSION: submission, SIEVE: sieve, CORE.urn: subscription_settings(config, catalog)}
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
     engine = extension.make_engine(services, catalog, users)
-    return Parts(ground, users, engine, equipment(config, engine, vapid))
+    return Parts(ground, users, engine, equipment(config, engine, vapid), way_out)
 
 
 def office(parts: Parts, config: Config) -> Office:
@@ -79,6 +86,7 @@ def office(parts: Parts, config: Config) -> Office:
         largest=config.email.max_size,
         recipients=config.recipients.max_recipients,
         remember=config.recipients.duplicate_expiry,
+        schedule=Schedule(config.queue.retry, config.queue.notify, config.queue.expire),
     )
 
 

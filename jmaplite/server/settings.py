@@ -10,6 +10,7 @@ from jmaplite.core.limits import Limits
 from jmaplite.datatypes.mail.capability import FIRST_MAILBOXES, FirstMailbox, MailSettings, Threading
 from jmaplite.datatypes.sieve import SieveSettings
 from jmaplite.datatypes.submission import SubmissionSettings
+from jmaplite.delivery import Relay
 from jmaplite.formats import sieve
 from jmaplite.push.transports import WEBSOCKET
 from jmaplite.web import TLS, Cors, HTTPSettings, Listener, PushSettings, Rate, RateLimits, SocketOptions, Timeouts
@@ -62,13 +63,16 @@ def _threading(told: table.Conversations) -> Threading:
     )
 
 
-def submission_settings(config: Config) -> SubmissionSettings:
-    """The limits of sending."""
+def submission_settings(config: Config, relay: Relay) -> SubmissionSettings:
+    """The limits of sending, and what the relay offers."""
+    told = config.submission
     return SubmissionSettings(
         max_size=config.email.max_size,
-        max_recipients=config.submission.max_recipients,
-        max_delayed_send=config.submission.max_delayed_send,
-        max_queued=config.submission.max_queued,
+        max_recipients=told.max_recipients,
+        max_delayed_send=told.max_delayed_send,
+        max_queued=told.max_queued,
+        rate=(told.rate_limit.count, told.rate_limit.seconds),
+        offers=lambda: relay.offers,
     )
 
 

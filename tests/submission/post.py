@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from jmaplite import datatypes
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
@@ -130,3 +133,30 @@ def envelope(*recipients: str, sender: str = "a.smith@example.org", **parameters
         "mailFrom": {"email": sender, "parameters": parameters or None},
         "rcptTo": [{"email": recipient, "parameters": None} for recipient in recipients],
     }
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def kill_before(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
+    def patch(patched: pytest.MonkeyPatch) -> None:
+        def killed(*_: Any, **__: Any) -> Any:
+            raise Killed
+
+        patched.setattr(module, name, killed)
+
+    return patch
+
+
+def kill_after(module: Any, name: str) -> Callable[[pytest.MonkeyPatch], None]:
+    def patch(patched: pytest.MonkeyPatch) -> None:
+        original = getattr(module, name)
+
+        def killed(*arguments: Any, **named: Any) -> Any:
+            original(*arguments, **named)
+            raise Killed
+
+        patched.setattr(module, name, killed)
+
+    return patch

@@ -189,15 +189,20 @@ def test_a_mailbox_that_is_full_is_tried_again_and_given_up_at_last(office: Post
     alice = office.mailer()
     number = alice.submit(alice.draft(to="full@example.org"))["id"]
     waits = []
-    while (due := office.outbox.deliver_due(alice.account)) is not None:
+    while True:
+        due = office.outbox.deliver_due(alice.account)
         status = alice.submission(number)["deliveryStatus"]["full@example.org"]
+        if status["delivered"] == "no":
+            break
         assert (status["delivered"], status["smtpReply"]) == ("queued", "451 4.2.2 The mailbox is full")
-        waits.append(due - office.now)
+        assert due is not None
+        waits += [due - office.now] if due > office.now else []
         office.now = due
-    assert waits[:8] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
-    assert 5 * DAY <= sum(waits) <= 5 * DAY + 3600
+    assert waits[:8] == [120, 300, 600, 1800, 3600, 7200, 14400, 14400]
+    assert sum(waits) == 5 * DAY
     status = alice.submission(number)["deliveryStatus"]["full@example.org"]
     assert (status["delivered"], status["smtpReply"]) == ("no", "554 5.2.2 The mailbox is full")
+    office.deliver()
     assert office.queued(alice.account) == 0
     office.close()
 
@@ -210,12 +215,12 @@ def test_a_directory_that_does_not_answer_is_asked_again(
 
     number = alice.submit(alice.draft(to="bob@example.org"))["id"]
     with monkeypatch.context() as patched:
-        patched.setattr(office.directory, "by_email", unavailable)
+        patched.setattr(office.directory, "recipients", unavailable)
         office.deliver()
     status = alice.submission(number)["deliveryStatus"]["bob@example.org"]
     assert (status["delivered"], status["smtpReply"][:9]) == ("queued", "451 4.4.3")
     assert alice.submission(number)["undoStatus"] == "pending"
-    office.now += 60
+    office.now += 120
     office.deliver()
     assert len(bob.received()) == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jmaplite.config.addresses import HOST, PORT
+from jmaplite.config.addresses import PORT, WAY
 from jmaplite.config.kinds import BOOLEAN, LINE, SECONDS, SECRET_TEXT, SIZE, STRING, at_least, choice, many, or_false
 from jmaplite.config.sections import option, section
 
@@ -11,17 +11,20 @@ from jmaplite.config.sections import option, section
 class Relay:
     """A server that takes mail for other places (a smarthost). `[relay]`, or a `[[relay]]` for each of several.
 
-    They are tried in the order of the file. Without one, mail to elsewhere is refused.
+    They are tried in their order. Without one, mail to elsewhere waits, and comes back when `queue.expire` is over.
     """
 
-    host: str = option("host", HOST, "Where it is.", aliases=("address",))
+    host: str = option(
+        "host", WAY, "Where it is: a name or an address, or `unix:` and the path of a socket.", aliases=("address",)
+    )
     port: int = option("port", PORT, "Its port.", default=587)
     protocol: str = option("protocol", choice("smtp", "lmtp"), "What is spoken with it.", default="smtp")
     tls_implicit: bool = option("tls.implicit", BOOLEAN, "It speaks TLS from the first octet.", default=False)
     tls_starttls: str = option(
         "tls.starttls",
         choice("optional", "require", "disable"),
-        "Whether to begin TLS with STARTTLS. A password is never sent without TLS, except to this machine.",
+        "Whether to begin TLS with STARTTLS. A password is never sent without TLS, except to this machine. "
+        "Where TLS is optional and no password is sent, any certificate will do.",
         default="optional",
     )
     tls_allow_invalid_certs: bool = option(

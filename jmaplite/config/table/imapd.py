@@ -86,6 +86,8 @@ def _modules(value: object) -> tuple[str, ...]:
 
 
 def _smtp_host(text: str) -> tuple[Target, ...]:
+    if text.startswith("/"):
+        return (Target("relay[].host", f"unix:{text}", _FIRST_RELAY),)
     host, *words = text.split("/")
     name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "")
     targets = [Target("relay[].host", name or host, _FIRST_RELAY)]
@@ -98,9 +100,9 @@ def _smtp_host(text: str) -> tuple[Target, ...]:
 
 def _host(value: object) -> str:
     text: str = TEXT.parse(value)
-    if text.startswith("/"):
-        raise Wrong("a relay is reached by host and port, not by a Unix socket")
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?(/tls|/noauth)*", text):
+    if not text.startswith("/") and not re.fullmatch(
+        r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?(/tls|/noauth)*", text
+    ):
         raise Wrong
     return text
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jmaplite.core.context import Context
 
 SUBMISSION = "urn:ietf:params:jmap:submission"
+
+PASSED_ON = ("DSN", "MT-PRIORITY", "REQUIRETLS")
+"""Extensions whose parameters go on to the relay (RFC 3461, RFC 6710, RFC 8689), where it offers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,9 @@ class SubmissionSettings:
     """Limits of sending, in octets, counts and seconds.
 
     `max_delayed_send` is 0 where messages are not held; `max_queued` is how many messages of one account may wait to be
-    delivered. `suspended` names users who may not send at all now, each with a reason to show to them.
+    delivered. `suspended` names users who may not send at all now, each with a reason to show to them. `rate` is how
+    many recipients one account may send to in how many seconds (0: as many as it likes). `offers` answers which
+    extensions of SMTP the relay offers, with their arguments.
     """
 
     max_size: int = 75_000_000
@@ -23,12 +28,16 @@ class SubmissionSettings:
     max_delayed_send: int = 30 * 86400
     max_queued: int = 1000
     suspended: Mapping[str, str] = field(default_factory=dict)
+    rate: tuple[int, float] = (0, 1.0)
+    offers: Callable[[], Mapping[str, Sequence[str]]] = field(default=dict)
 
     @property
     def extensions(self) -> dict[str, list[str]]:
         """submissionExtensions: what a client may put into the parameters of an envelope."""
         held = {"FUTURERELEASE": list[str]()} if self.max_delayed_send else {}
-        return {**held, "SIZE": [str(self.max_size)]}
+        offered = self.offers()
+        passed = {name: list(offered[name]) for name in PASSED_ON if name in offered}
+        return {**held, "SIZE": [str(self.max_size)], **passed}
 
 
 def submission_settings(ctx: Context) -> SubmissionSettings:

@@ -11,6 +11,7 @@ from jmaplite.core.errors import SetError, invalid_properties
 from jmaplite.core.kinds import is_utc_date, utc_seconds
 from jmaplite.datatypes.submission.addresses import allows, is_address, plain, some_allows
 from jmaplite.datatypes.submission.capability import SubmissionSettings
+from jmaplite.datatypes.submission.parameters import OF_SENDER, check, check_recipient, shown, upper
 from jmaplite.formats import mime
 
 Header = Mapping[str, list[bytes]]
@@ -36,7 +37,6 @@ _ONCE = {
 }
 """Fields of which a message has one at most (RFC 5322 §3.6), and the properties of Email that stand for them."""
 
-_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _INTERVAL = re.compile(r"[1-9][0-9]{0,8}")
 _SIZE = re.compile(r"[0-9]{1,20}")
 
@@ -47,6 +47,14 @@ def header_of(octets: bytes) -> Header:
     for name, value in mime.header_fields(octets):
         header.setdefault(name.lower(), []).append(value)
     return header
+
+
+def names_of(header: Header, envelope: Mapping[str, Any]) -> tuple[str, str]:
+    """What reports will call a message: its Message-ID without angle brackets and the id of its envelope, or ""."""
+    ids = mime.message_ids(header["message-id"][0]) if "message-id" in header else None
+    parameters = envelope["mailFrom"]["parameters"] or {}
+    given = next((value for name, value in parameters.items() if name.upper() == "ENVID"), None)
+    return ids[0] if ids else "", given or ""
 
 
 def faults(header: Header) -> list[str]:
@@ -108,8 +116,9 @@ def check_envelope(envelope: Mapping[str, Any], allowed: Iterable[str], settings
     wrong = [address for address in dict.fromkeys(recipients) if not is_address(address)]
     if wrong:
         raise SetError("invalidRecipients", invalidRecipients=wrong)
-    if any(address["parameters"] for address in envelope["rcptTo"]):
-        raise invalid_properties("no extension that is announced has a parameter of recipients", "envelope")
+    for address in envelope["rcptTo"]:
+        if address["parameters"]:
+            check_recipient(address["parameters"], settings.extensions)
 
 
 def release_time(parameters: Mapping[str, str | None] | None, settings: SubmissionSettings, now: float) -> int:
@@ -117,13 +126,11 @@ def release_time(parameters: Mapping[str, str | None] | None, settings: Submissi
 
     Raises SetError: invalidProperties, tooLarge.
     """
-    given = {name.upper(): value for name, value in (parameters or {}).items()}
-    if len(given) != len(parameters or {}):
-        raise invalid_properties("a parameter is given twice", "envelope")
+    given = upper(parameters)
     known = {"SIZE"} | ({"HOLDFOR", "HOLDUNTIL"} if settings.max_delayed_send else set())
     for name in given.keys() - known:
-        shown = name if _KEYWORD.fullmatch(name) else "of this name"
-        raise invalid_properties(f"no extension that is announced has a parameter {shown}"[:200], "envelope")
+        if not check(name, given[name], OF_SENDER, settings.extensions):
+            raise invalid_properties(f"no extension that is announced has a parameter {shown(name)}", "envelope")
     if "SIZE" in given:
         _check_size(given["SIZE"], settings)
     if "HOLDFOR" in given and "HOLDUNTIL" in given:

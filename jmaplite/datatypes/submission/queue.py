@@ -16,6 +16,7 @@ from orjson import loads
 
 from jmaplite.blobs import Blobs, Staged
 from jmaplite.core.json import dumps
+from jmaplite.datatypes.submission import rate, receipts
 from jmaplite.store import Column, Index, Reader, Table, Value, Writer
 
 TYPE = "EmailSubmission"
@@ -51,11 +52,13 @@ RECIPIENT = Table(
         Column("smtp_reply", "text"),
         Column("delivered", "text"),
         Column("displayed", "text"),
+        Column("notified", "integer", default=0),
     ),
     ("id", "n"),
     (Index("outgoing_recipient_due", ("route", "next_attempt"), where="next_attempt IS NOT NULL"),),
 )
-"""Recipients of EmailSubmissions; `next_attempt` (in seconds) is NULL where there is nothing left to do."""
+"""Recipients of EmailSubmissions; `next_attempt` (in seconds) is NULL where there is nothing left to do. `notified` is
+how often the sender was told that the message is late."""
 
 ARRIVED = Table(
     "arrived_submission",
@@ -78,7 +81,7 @@ RECEIVED = Table(
 )
 """What came into an account from other servers, so that it does not come twice when they send it again."""
 
-TABLES = (OUTGOING, RECIPIENT, ARRIVED, RECEIVED)
+TABLES = (OUTGOING, RECIPIENT, ARRIVED, RECEIVED, receipts.SENT, rate.SENT)
 
 Delivered = Literal["queued", "yes", "no", "unknown"]
 Route = Literal["", "relay"]
@@ -92,7 +95,10 @@ CANCELED = "550 5.7.0 Canceled by the sender"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message with those of its recipients that an attempt is due for; `release` in seconds."""
+    """A message with those of its recipients that an attempt is due for; `release` in seconds.
+
+    `is_submitted` is whether it has an EmailSubmission.
+    """
 
     id: int
     blob: bytes
@@ -101,25 +107,31 @@ class Message:
     parameters: Mapping[str, str | None]
     release: int
     recipients: tuple[Recipient, ...]
+    is_submitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient, by its place in the envelope, and how often delivery has been tried."""
+    """One recipient, by its place in the envelope, and how often delivery was tried, and the sender told of a delay."""
 
     n: int
     address: str
     parameters: Mapping[str, str | None]
     attempts: int
+    notified: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt: a DeliveryStatus, and when (in seconds) to try again, if at all."""
+    """What came of an attempt: a DeliveryStatus, and when (in seconds) to try again, if at all.
+
+    `notified` is how often the sender is told of a delay by now.
+    """
 
     delivered: Delivered
     smtp_reply: str
     next_attempt: int | None = None
+    notified: int = 0
 
 
 def enqueue(
@@ -206,18 +218,27 @@ def delivery_status(tx: Reader, number: int) -> dict[str, Any] | None:
 def due(tx: Reader, route: Route, now: float) -> list[Message]:
     """Messages with recipients on a route that an attempt is due for, the longest waiting first; of many not all."""
     sql = (
-        "SELECT id, n, address, parameters, attempts FROM outgoing_recipient WHERE account=? AND route=?"
+        "SELECT id, n, address, parameters, attempts, notified FROM outgoing_recipient WHERE account=? AND route=?"
         " AND next_attempt<=? ORDER BY next_attempt, id, n LIMIT ?"
     )
     recipients: dict[int, list[Recipient]] = {}
-    for number, n, address, parameters, attempts in tx.rows(sql, tx.account, route, now, _MOST_DUE):
-        recipients.setdefault(number, []).append(Recipient(n, address, loads(parameters) or {}, attempts))
+    for number, n, address, parameters, attempts, notified in tx.rows(sql, tx.account, route, now, _MOST_DUE):
+        found = Recipient(n, address, _upper(parameters), attempts, notified)
+        recipients.setdefault(number, []).append(found)
+    return [_message(tx, number, waiting) for number, waiting in recipients.items()]
+
+
+def _message(tx: Reader, number: int, recipients: Sequence[Recipient]) -> Message:
     sql = "SELECT blob, header_end, mail_from, parameters, release_time FROM outgoing WHERE account=? AND id=?"
-    found = []
-    for number, waiting in recipients.items():
-        blob, header_end, mail_from, parameters, release = tx.rows(sql, tx.account, number)[0]
-        found.append(Message(number, blob, header_end, mail_from, loads(parameters) or {}, release, tuple(waiting)))
-    return found
+    blob, header_end, mail_from, parameters, release = tx.rows(sql, tx.account, number)[0]
+    sql = "SELECT 1 FROM email_submission WHERE account=? AND id=?"
+    is_submitted = tx.value(sql, tx.account, number) is not None
+    return Message(number, blob, header_end, mail_from, _upper(parameters), release, tuple(recipients), is_submitted)
+
+
+def _upper(parameters: str) -> dict[str, str | None]:
+    """Parameters with their names in upper case: in SMTP case does not matter."""
+    return {name.upper(): value for name, value in (loads(parameters) or {}).items()}
 
 
 def next_due(tx: Reader, route: Route) -> int | None:
@@ -256,13 +277,18 @@ def hand_over(tx: Writer, number: int, places: Iterable[int]) -> None:
     )
 
 
-def settle(tx: Writer, blobs: Blobs, number: int, outcomes: Mapping[int, Outcome]) -> None:
-    """Note what came of attempts, by the places of recipients. A message with nothing left to do leaves the queue."""
+def settle(tx: Writer, blobs: Blobs, number: int, outcomes: Mapping[int, Outcome]) -> bool:
+    """Note what came of attempts, by the places of recipients; answers whether the message still was in the queue.
+
+    One with nothing left to do leaves it.
+    """
+    if tx.value("SELECT 1 FROM outgoing WHERE account=? AND id=?", tx.account, number) is None:
+        return False
     tx.executemany(
-        "UPDATE outgoing_recipient SET attempts=attempts+1, next_attempt=?, delivered=?, smtp_reply=?"
+        "UPDATE outgoing_recipient SET attempts=attempts+1, next_attempt=?, delivered=?, smtp_reply=?, notified=?"
         " WHERE account=? AND id=? AND n=? AND next_attempt IS NOT NULL",
         [
-            (outcome.next_attempt, outcome.delivered, outcome.smtp_reply, tx.account, number, n)
+            (outcome.next_attempt, outcome.delivered, outcome.smtp_reply, outcome.notified, tx.account, number, n)
             for n, outcome in outcomes.items()
         ],
     )
@@ -270,6 +296,7 @@ def settle(tx: Writer, blobs: Blobs, number: int, outcomes: Mapping[int, Outcome
     left = "SELECT 1 FROM outgoing_recipient WHERE account=? AND id=? AND next_attempt IS NOT NULL LIMIT 1"
     if tx.value(left, tx.account, number) is None:
         _end(tx, blobs, number)
+    return True
 
 
 def forget(tx: Writer, number: int) -> None:

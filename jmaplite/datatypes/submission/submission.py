@@ -14,7 +14,7 @@ from jmaplite.core.kinds import utc_date, utc_seconds
 from jmaplite.core.records import Records
 from jmaplite.core.schema import DataType, Property, Sort
 from jmaplite.datatypes.mail import EMAIL, THREAD
-from jmaplite.datatypes.submission import queue
+from jmaplite.datatypes.submission import queue, rate, receipts
 from jmaplite.datatypes.submission.addresses import some_allows
 from jmaplite.datatypes.submission.capability import SUBMISSION, SubmissionSettings, submission_settings
 from jmaplite.datatypes.submission.envelope import (
@@ -25,6 +25,7 @@ from jmaplite.datatypes.submission.envelope import (
     envelope_of,
     faults,
     header_of,
+    names_of,
     release_time,
     too_large,
     whole,
@@ -126,7 +127,9 @@ class EmailSubmissionRecords(Records):
             **{name: self.type.properties[name].default for name in ("undoStatus", "dsnBlobIds", "mdnBlobIds")},
         }
         number, told = super().insert(ctx, access, tx, values, prepared)
+        rate.count(tx, number, len(envelope["rcptTo"]), settings.rate, ctx.services.clock())
         queue.enqueue(tx, blobs, number, blob, header_end, envelope, release)
+        receipts.remember(tx, number, *names_of(header, envelope))
         return number, {**told, "deliveryStatus": queue.delivery_status(tx, number)}
 
     def update(
@@ -144,6 +147,7 @@ class EmailSubmissionRecords(Records):
 
     def destroy(self, ctx: Context, access: Access, tx: Writer, number: int, arguments: Mapping[str, Any]) -> None:
         """End a record of a submission; what it says is to be delivered still is (RFC 8621 §7.5)."""
+        receipts.forget(tx, ctx.services.blobs, number)
         super().destroy(ctx, access, tx, number, arguments)
         queue.forget(tx, number)
 
