@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jmaplite.core.catalog import Capability
 from jmaplite.core.context import Access, Context
 from jmaplite.core.errors import SetError
+from jmaplite.core.kinds import utc_seconds
 from jmaplite.core.methods import STANDARD
 from jmaplite.core.records import Records
 from jmaplite.core.schema import DataType, Property
@@ -101,6 +103,30 @@ class SingletonRecords(Records):
 
 
 VACATION.records = SingletonRecords(VACATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is answered: a subject (None: that of the message), plain text and HTML."""
+
+    subject: str | None
+    text: str | None
+    html: str | None
+
+
+def response(tx: Reader, now: float) -> Response | None:
+    """What messages that come in at a time (in seconds) are answered with; None while nobody is away."""
+    row = tx.row(
+        "SELECT from_date, to_date, subject, text_body, html_body FROM vacation_response"
+        " WHERE account=? AND is_enabled=1",
+        tx.account,
+    )
+    if row is None:
+        return None
+    begin, end, subject, text, html = row
+    if (begin is not None and now < utc_seconds(begin)) or (end is not None and now >= utc_seconds(end)):
+        return None
+    return Response(subject, text, html)
 
 
 def vacation() -> Capability:

@@ -1,6 +1,7 @@
 """Mail on its way: in from other servers, and from the queues of this server's accounts to where it belongs."""
 
 from jmaplite.delivery.courier import Courier
+from jmaplite.delivery.filtering import filtering
 from jmaplite.delivery.incoming import Arriving, Incoming
 from jmaplite.delivery.office import Office
 from jmaplite.delivery.outbox import Outbox
@@ -18,4 +19,5 @@ __all__ = [
     "Relay",
     "Reply",
     "Schedule",
+    "filtering",
 ]

@@ -20,7 +20,8 @@ from jmaplite.store import Reader, Writer
 class Delivery:
     """A message on its way into an account: as it is stored, with its trace, and the envelope that it came in.
 
-    `recipient` is the address that it came for (of several, the first); `sender` is empty for reports.
+    `recipient` is the address that it came for (of several, the first); `sender` is empty for reports. One that is not
+    `refusable` is taken, whatever is to be said about it: others get it by the same answer.
     """
 
     account_id: str
@@ -28,6 +29,7 @@ class Delivery:
     sender: str
     recipient: str
     octets: bytes
+    refusable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +43,23 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A message to be sent: the envelope's sender (empty: none) and recipients."""
+    """A message to be sent: the envelope's sender (empty: none) and recipients.
+
+    `claim` is asked when all is written, and says whether it still is to be sent; None: it is.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     octets: bytes
+    claim: Callable[[Writer], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of a message. With a `refusal` it is not taken at all; `marks` are written along with the rest."""
+    """What becomes of a message. With a `refusal` it is not taken at all; `marks` are written along with the rest.
+
+    Whoever refuses may send something nevertheless, but leaves no marks: the message may come again.
+    """
 
     filings: tuple[Filing, ...] = (Filing(),)
     sendings: tuple[Sending, ...] = ()
@@ -59,7 +68,7 @@ class Plan:
 
 
 Filter = Callable[[Delivery, Prepared], Plan]
-"""Decides what becomes of a message. Runs outside of transactions; must not raise."""
+"""Decides what becomes of a message. Runs outside of transactions. Raises StoreError, and nothing else."""
 
 
 def keep(delivery: Delivery, prepared: Prepared) -> Plan:
@@ -87,6 +96,8 @@ class Ready:
         for prepared, boxes, keywords in self._joined(tx):
             insert(tx, self.services.blobs, prepared, frozenset(boxes), keywords, now)
         for sending, staged, header_end in self.outgoing:
+            if sending.claim is not None and not sending.claim(tx):
+                continue
             queue.send(tx, self.services.blobs, staged, header_end, sending.sender, sending.recipients, now)
         for mark in self.plan.marks:
             mark(tx)

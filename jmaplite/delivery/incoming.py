@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jmaplite.core.errors import SetError
@@ -32,6 +33,9 @@ _ELSEWHERE = "550 5.7.1 Mail for other places is not taken here"
 _LATER = "451 4.3.0 The mailbox cannot be reached now"
 _NO_DIRECTORY = "451 4.4.3 The directory does not answer"
 _FULL = "452 4.2.2 The mailbox is full"
+_EACH_ANSWERED = frozenset({"LMTP", "LMTPS", "UTF8LMTP", "UTF8LMTPS"})
+"""Protocols that answer for each recipient (RFC 2033 §4.2)."""
+
 _LOOP = "554 5.4.6 The message goes in circles"
 
 
@@ -69,8 +73,9 @@ class Incoming:
             return [_LOOP] * len(message.recipients)
         found, answers = self._principals(message.recipients)
         digest = hashlib.sha256(message.octets).digest()
+        refusable = _refusable(found, has_answers=message.protocol in _EACH_ANSWERED)
         came_of = {
-            principal.name: self._into(principal, addresses, message, octets, digest)
+            principal.name: self._into(principal, addresses, message, octets, digest, refusable=principal in refusable)
             for principal, addresses in found.items()
         }
         for address in message.recipients:
@@ -104,12 +109,19 @@ class Incoming:
         return found, answers
 
     def _into(
-        self, principal: Principal, addresses: Sequence[str], message: Arriving, octets: bytes, digest: bytes
+        self,
+        principal: Principal,
+        addresses: Sequence[str],
+        message: Arriving,
+        octets: bytes,
+        digest: bytes,
+        *,
+        refusable: bool,
     ) -> str:
         """Deliver into the account of a principal; answers what came of it."""
         try:
             account_id = self.office.account(principal)
-            return self._write(account_id, principal, addresses, message, octets, digest)
+            return self._write(account_id, principal, addresses, message, octets, digest, refusable=refusable)
         except SetError:
             return _FULL
         except StoreError as error:
@@ -127,6 +139,8 @@ class Incoming:
         message: Arriving,
         octets: bytes,
         digest: bytes,
+        *,
+        refusable: bool,
     ) -> str:
         office = self.office
         account = office.services.store.account(account_id)
@@ -143,7 +157,7 @@ class Incoming:
             now=now,
             came=(message.peer, message.protocol),
         )
-        delivery = Delivery(account_id, principal, message.sender, addresses[0], stored)
+        delivery = Delivery(account_id, principal, message.sender, addresses[0], stored, refusable)
         ready = make_ready(office.services, delivery, office.decide)
 
         def work(tx: Writer) -> None:
@@ -156,9 +170,19 @@ class Incoming:
         if ready.plan.refusal is None:
             account.write(work)
             return DELIVERED
-        if ready.plan.sendings or ready.plan.marks:
-            account.write(work)
+        if ready.plan.sendings:
+            account.write(ready.write)
         return f"550 5.7.1 {' '.join(ready.plan.refusal.split())[:400] or 'Refused'}"
+
+
+def _refusable(found: Mapping[Principal, Sequence[str]], *, has_answers: bool) -> set[Principal]:
+    """Who may refuse a message: whoever shares no answer with others, who get it, and would be said not to have."""
+    shared = Counter(address for addresses in found.values() for address in addresses)
+    return {
+        principal
+        for principal, addresses in found.items()
+        if (has_answers or len(found) == 1) and all(shared[address] == 1 for address in addresses)
+    }
 
 
 def _worst(answers: Iterable[str]) -> str:

@@ -40,6 +40,8 @@ def deliver(
             ready.write(tx)
         queue.note_arrival(tx, source, number, [one for one in addresses if one not in known], now, KEPT_SECONDS)
 
-    if ready.plan.refusal is None or ready.plan.sendings or ready.plan.marks:
+    if ready.plan.refusal is None:
         account.write(work)
+    elif ready.plan.sendings:
+        account.write(ready.write)
     return ready.plan.refusal

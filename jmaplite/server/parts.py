@@ -16,7 +16,8 @@ from jmaplite.datatypes.mail.transfer import Transfer, TransferFailed
 from jmaplite.datatypes.sieve import SIEVE
 from jmaplite.datatypes.submission import SUBMISSION
 from jmaplite.datatypes.submission.transfer import take_identities
-from jmaplite.delivery import Office, Relay, Schedule
+from jmaplite.datatypes.vacation import VACATION_RESPONSE
+from jmaplite.delivery import Office, Relay, Schedule, filtering
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
 from jmaplite.push.transports import push_capabilities
@@ -83,6 +84,12 @@ def office(parts: Parts, config: Config) -> Office:
         parts.directory,
         parts.engine.catalog.fill,
         config.server.hostname,
+        filtering(
+            parts.engine.services,
+            config.server.hostname,
+            scripts=SIEVE in parts.engine.catalog.urns,
+            vacation=VACATION_RESPONSE in parts.engine.catalog.urns,
+        ),
         largest=config.email.max_size,
         recipients=config.recipients.max_recipients,
         remember=config.recipients.duplicate_expiry,

@@ -155,13 +155,18 @@ def my_rights(ctx: Context, access: Access, tx: Reader, number: int, record: Map
 def name_is_good(ctx: Context, tx: Writer, number: int) -> None:
     """RFC 8621 §2 name: a Net-Unicode string (RFC 5198 §2) of at least one character, not too long."""
     name = tx.value("SELECT name FROM mailbox WHERE account=? AND id=?", tx.account, number)
-    if not name or name[0] == _BYTE_ORDER_MARK or any(map(_is_forbidden, name)):
+    if not may_be_named(name):
         raise invalid_properties(
             "a name has at least one character, none of them unassigned, for control or to end lines", "name"
         )
     most = mail_settings(ctx).max_size_mailbox_name
     if len(name.encode()) > most:
         raise invalid_properties(f"a name has at most {most} octets", "name")
+
+
+def may_be_named(name: str) -> bool:
+    """Whether a Mailbox may be called so, the length of the name aside."""
+    return bool(name) and name[0] != _BYTE_ORDER_MARK and not any(map(_is_forbidden, name))
 
 
 def _is_forbidden(character: str) -> bool:

@@ -17,6 +17,7 @@ from jmaplite.core.named_blobs import find_blob
 from jmaplite.core.records import Records
 from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.sieve.capability import SIEVE, SieveSettings, sieve_settings
+from jmaplite.datatypes.sieve.memory import MEMORY
 from jmaplite.datatypes.sieve.parsed import parse
 from jmaplite.formats import mime, sieve
 from jmaplite.store import Reader, Writer
@@ -55,6 +56,7 @@ SIEVE_SCRIPT = ScriptType(
         "onSuccessActivateScript": Argument("String|null"),
         "onSuccessDeactivateScript": Argument("Boolean|null"),
     },
+    extra_tables=(MEMORY,),
     uses_quota=True,
 )
 

@@ -1,0 +1,397 @@
+"""Scripts at work: mail comes in by LMTP, and is where the script wants it (RFC 5228 and its extensions)."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.delivery.conftest import started
+from tests.delivery.scripts import SENDER, Post, message, scripting
+
+
+@pytest.fixture
+def post(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    with scripting(tmp_path, monkeypatch) as post:
+        yield post
+
+
+def test_without_a_script_everything_is_kept(post: Post) -> None:
+    post.bring(message())
+    assert post.filed() == {"Inbox": ["Hello"]}
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("keep;", {"Inbox": ["Hello"]}),
+        ("discard;", {}),
+        ('require "fileinto"; fileinto "Archive";', {"Archive": ["Hello"]}),
+        ('require "fileinto"; fileinto "inbox";', {"Inbox": ["Hello"]}),
+        ('require ["fileinto", "copy"]; fileinto :copy "Archive";', {"Archive": ["Hello"], "Inbox": ["Hello"]}),
+        ('require "fileinto"; fileinto "Archive"; fileinto "Sent";', {"Archive": ["Hello"], "Sent": ["Hello"]}),
+        ('require "fileinto"; fileinto "Nowhere/There";', {"Inbox": ["Hello"]}),
+        ('require ["fileinto", "mailbox"]; fileinto :create "A/B/Ü";', {"A/B/Ü": ["Hello"]}),
+        ('require ["fileinto", "mailbox"]; fileinto :create "INBOX/Lists";', {"Inbox/Lists": ["Hello"]}),
+        ('require ["fileinto", "mailbox"]; fileinto :create "////";', {"Inbox": ["Hello"]}),
+        ('require ["fileinto", "special-use"]; fileinto :specialuse "\\\\Junk" "X";', {"Junk": ["Hello"]}),
+        (
+            'require ["fileinto", "special-use", "mailbox"]; fileinto :create :specialuse "\\\\Important" "Big";',
+            {"Big": ["Hello"]},
+        ),
+        (
+            'require "imap4flags"; keep :flags ["\\\\Seen", "\\\\Flagged", "Work"];',
+            {"Inbox": ["Hello [$flagged $seen work]"]},
+        ),
+        ('require "imap4flags"; addflag "\\\\Deleted"; keep;', {"Inbox": ["Hello"]}),
+        (
+            'require ["editheader"]; addheader "X-New" "y"; deleteheader "Subject"; addheader "Subject" "Other";',
+            {"Inbox": ["Other"]},
+        ),
+        ('require "environment"; if environment :is "host" "mx.example.org" { discard; }', {}),
+        ('require ["subaddress", "envelope"]; if envelope :detail "to" "lists" { discard; }', {"Inbox": ["Hello"]}),
+    ],
+)
+def test_a_message_is_where_the_script_wants_it(post: Post, script: str, expected: dict[str, list[str]]) -> None:
+    post.script(script.replace("; ", ";\r\n"))
+    assert post.bring(message()) == {}
+    assert post.filed() == expected
+    assert post.sent() == []
+
+
+def test_a_mailbox_that_is_made_for_a_special_use_has_it(post: Post) -> None:
+    """RFC 8579 §4."""
+    post.script('require ["fileinto", "special-use", "mailbox"]; fileinto :create :specialuse "\\\\Important" "Big";')
+    post.bring(message())
+    boxes = post.call("Mailbox/get", ids=[post.boxes()["Big"]])["list"]
+    assert boxes[0]["role"] == "important"
+    assert boxes[0]["isSubscribed"] is True
+    assert (boxes[0]["totalEmails"], boxes[0]["unreadEmails"]) == (1, 1)
+
+
+def test_a_mailbox_may_be_meant_by_its_id(post: Post) -> None:
+    """RFC 9042."""
+    post.session("ann")
+    post.script(f'require ["fileinto", "mailboxid"]; fileinto :mailboxid "{post.boxes()["Archive"]}" "gone";')
+    post.bring(message())
+    assert post.filed() == {"Archive": ["Hello"]}
+
+
+def test_tests_of_mailboxes_see_those_of_the_user(post: Post) -> None:
+    post.script(
+        'require ["mailbox", "special-use", "fileinto"];'
+        'if allof (mailboxexists "Archive", not mailboxexists "Nothing", specialuse_exists "\\\\Junk",'
+        ' specialuse_exists "Junk" "\\\\Junk", not specialuse_exists "Archive" "\\\\Junk") { fileinto "Archive"; }'
+    )
+    post.bring(message())
+    assert post.filed() == {"Archive": ["Hello"]}
+
+
+def test_a_script_includes_another_of_the_user(post: Post) -> None:
+    """RFC 6609."""
+    post.script('require "fileinto"; fileinto "Archive";', name="other", active=False)
+    post.script('require "include"; include :personal "other"; include :personal :optional "none";')
+    post.bring(message())
+    assert post.filed() == {"Archive": ["Hello"]}
+
+
+def test_scripts_of_users_are_apart(post: Post) -> None:
+    post.script("discard;")
+    assert post.bring(message(), "ann@example.org", "bob@example.org") == {}
+    assert (post.filed(), post.filed("bob")) == ({}, {"Inbox": ["Hello"]})
+
+
+def test_what_fails_is_kept_as_it_came_and_the_log_tells(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    post.script('require ["fileinto", "include"];\r\nfileinto "Archive";\r\ninclude :personal "missing";', name="mine")
+    with caplog.at_level(logging.WARNING):
+        post.bring(message())
+    assert post.filed() == {"Inbox": ["Hello"]}
+    assert any("'mine' of ann" in one.message and "line 3" in one.message for one in caplog.records)
+
+
+def test_a_script_that_asks_for_what_is_not_there_any_more_keeps(tmp_path: Path) -> None:
+    for mail in started(tmp_path):
+        post = Post(mail)
+        post.script('require "fileinto"; fileinto "Archive";')
+    off = '[sieve.untrusted]\ndisable-capabilities = ["fileinto"]'
+    for mail in started(tmp_path, more=off):
+        post = Post(mail)
+        post.bring(message())
+        assert post.filed() == {"Inbox": ["Hello"]}
+
+
+def test_without_the_capability_no_script_runs(tmp_path: Path) -> None:
+    for mail in started(tmp_path):
+        Post(mail).script("discard;")
+    for mail in started(tmp_path, more="[jmap.capabilities]\nsieve = false\nvacationresponse = false"):
+        mail_in = message()
+        with mail.lmtp() as peer:
+            peer.sendmail(SENDER, ["ann@example.org"], mail_in)
+        assert len(mail.emails()) == 1
+
+
+def test_a_redirected_message_goes_on_from_its_sender_with_its_trace(post: Post) -> None:
+    """RFC 5228 §4.2."""
+    post.script('redirect "y@elsewhere.example";')
+    post.bring(message())
+    (sent,) = post.sent()
+    assert (sent.sender, sent.recipients) == (SENDER, ["y@elsewhere.example"])
+    assert sent.octets.endswith(message())
+    assert "by mx.example.org with LMTP" in sent.message["Received"]
+    assert post.filed() == {}
+
+
+def test_a_report_is_redirected_without_a_sender(post: Post) -> None:
+    post.script('require "copy"; redirect :copy "y@elsewhere.example";')
+    post.bring(message(), sender="")
+    assert [one.sender for one in post.sent()] == [""]
+    assert post.filed() == {"Inbox": ["Hello"]}
+
+
+def test_a_message_in_circles_is_not_redirected(post: Post) -> None:
+    post.script('redirect "y@elsewhere.example";')
+    post.bring(message("Hello", *["Received: by a.example; Tue, 14 Nov 2023 22:13:20 +0000"] * 10))
+    assert post.sent() == []
+    assert post.filed() == {"Inbox": ["Hello"]}
+
+
+def test_a_redirection_within_the_server_arrives(post: Post) -> None:
+    post.script('redirect "bob@example.org";')
+    post.session("bob")
+    post.bring(message())
+    arrived = wait_for(post, "bob")
+    assert b"Return-Path: <x@example.net>\r\nReceived: by mx.example.org" in arrived
+    assert arrived.count(b"Return-Path:") == 1
+
+
+def wait_for(post: Post, user: str) -> bytes:
+    """The first message that comes into an account by the outbox."""
+    feed, came = post.mail.server.parts.ground.store.feed, Event()
+    stop = feed.listen(lambda change: came.set())
+    try:
+        for _ in range(100):
+            if found := post.mail.emails(user):
+                return found[0]
+            came.wait(0.3)
+            came.clear()
+    finally:
+        stop()
+    raise AssertionError("nothing has come")
+
+
+@pytest.mark.parametrize("name", ["reject", "ereject"])
+def test_a_message_is_refused_while_it_is_handed_over(post: Post, name: str) -> None:
+    """RFC 5429 §2."""
+    post.script(f'require "{name}"; {name} "No thanks.";')
+    refused = post.bring(message(), "ann@example.org", "bob@example.org")
+    assert refused == {"ann@example.org": (550, b"5.7.1 No thanks.")}
+    assert (post.filed(), post.sent(), post.filed("bob")) == ({}, [], {"Inbox": ["Hello"]})
+    # It is refused again when it comes again.
+    assert post.bring(message()) == {"ann@example.org": (550, b"5.7.1 No thanks.")}
+
+
+def test_a_refusal_in_other_words_is_a_report(post: Post) -> None:
+    """RFC 5429 §2.2.1."""
+    post.script('require "reject"; reject "Schöne Grüße";')
+    assert post.bring(message()) == {}
+    (sent,) = post.sent()
+    assert (sent.sender, sent.recipients) == ("", [SENDER])
+    assert sent.message["Content-Type"].params["report-type"] == "disposition-notification"
+    assert sent.message["From"].addresses[0].addr_spec == "ann@example.org"
+    assert post.filed() == {}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("reject", "disposition-notification"), ("ereject", "delivery-status")])
+def test_whoever_shares_an_answer_with_others_refuses_by_a_report(post: Post, name: str, kind: str) -> None:
+    """SMTP has one answer for all, and a list one for all on it: nobody must be told that bob did not get it."""
+    post.script(f'require "{name}"; {name} "No thanks.";')
+    post.bring_by_smtp(message("One"), "ann@example.org", "bob@example.org")
+    assert post.bring(message("Two"), "all@example.org") == {}
+    assert [one.message["Content-Type"].params["report-type"] for one in post.sent()] == [kind, kind]
+    assert (post.filed(), post.filed("bob")) == ({}, {"Inbox": ["One", "Two"]})
+
+
+def test_by_smtp_a_message_for_one_is_refused(post: Post) -> None:
+    post.script('require "ereject"; ereject "No thanks.";')
+    with post.mail.smtp() as peer, pytest.raises(smtplib.SMTPDataError) as refused:
+        peer.sendmail(SENDER, ["ann@example.org"], message())
+    assert refused.value.smtp_code == 550
+
+
+def test_a_message_that_comes_twice_is_a_duplicate_for_a_while(post: Post) -> None:
+    """RFC 7352."""
+    post.script('require ["duplicate", "fileinto"]; if duplicate :seconds 60 { fileinto "Trash"; }')
+    post.bring(message())
+    post.bring(message("Hello", "X-Way: other"))
+    assert post.filed() == {"Inbox": ["Hello"], "Trash": ["Hello"]}
+    post.clock[0] += 61
+    post.bring(message("Hello", "X-Way: third"))
+    assert post.filed() == {"Inbox": ["Hello", "Hello"], "Trash": ["Hello"]}
+
+
+def test_a_notification_is_sent_by_mail(post: Post) -> None:
+    """RFC 5436."""
+    post.script('require ["enotify", "fcc"]; notify :fcc "Sent" :message "News" "mailto:pager@elsewhere.example";')
+    post.bring(message())
+    (sent,) = post.sent()
+    assert sent.recipients == ["pager@elsewhere.example"]
+    assert sent.message["Subject"] == "News"
+    assert sent.message["Auto-Submitted"].startswith("auto-notified")
+    assert post.filed() == {"Inbox": ["Hello"], "Sent": ["News"]}
+
+
+VACATION = 'require ["vacation", "vacation-seconds", "fcc", "mailbox"]; vacation {tags} "I am away.";'
+
+
+def test_a_sender_is_answered_once_in_a_period(post: Post) -> None:
+    """RFC 5230 §4.2, §5."""
+    post.script(VACATION.format(tags=':days 7 :fcc "Answers" :create'))
+    for subject in ("One", "Two"):
+        post.bring(message(subject))
+    (sent,) = post.sent()
+    assert (sent.sender, sent.recipients) == ("", [SENDER])
+    told = sent.message
+    assert told["Subject"] == "Auto: One"
+    assert told["From"].addresses[0].addr_spec == "ann@example.org"
+    assert told["In-Reply-To"] == "<One@example.net>"
+    assert told["Auto-Submitted"] == "auto-replied"
+    assert told.get_content().strip() == "I am away."
+    assert post.filed() == {"Inbox": ["One", "Two"], "Answers": ["Auto: One"]}
+    post.bring(message("Three"), sender="y@example.net")
+    assert [one.recipients for one in post.sent()] == [[SENDER], ["y@example.net"]]
+    post.clock[0] += 7 * 86400 + 1
+    post.bring(message("Four"))
+    assert len(post.sent()) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "sender"),
+    [
+        ("List-Id: <x.example>", SENDER),
+        ("Auto-Submitted: auto-generated", SENDER),
+        ("Precedence: bulk", SENDER),
+        ("X: y", ""),
+        ("X: y", "mailer-daemon@example.net"),
+        ("X: y", "owner-list@example.net"),
+        ("X: y", "a@example.org"),
+    ],
+)
+def test_lists_programs_and_oneself_are_never_answered(post: Post, more: str, sender: str) -> None:
+    """RFC 3834 §2, RFC 5230 §4.6."""
+    post.script(VACATION.format(tags=""))
+    post.call("VacationResponse/set", update={"singleton": {"isEnabled": True, "textBody": "Away"}})
+    post.bring(message("Hello", more), sender=sender)
+    assert post.sent() == []
+    assert post.filed() == {"Inbox": ["Hello"]}
+
+
+def test_what_is_not_addressed_to_the_user_is_not_answered(post: Post) -> None:
+    """RFC 5230 §4.5."""
+    post.script(VACATION.format(tags=""))
+    post.bring(message(to="list@example.net"))
+    assert post.sent() == []
+    post.script(VACATION.format(tags=':addresses ["list@example.net"]'))
+    post.bring(message("Two", to="list@example.net"))
+    assert len(post.sent()) == 1
+
+
+class TestVacationResponse:
+    """RFC 8621 §8."""
+
+    @pytest.fixture(autouse=True)
+    def away(self, post: Post) -> None:
+        self.post = post
+        self.set(isEnabled=True, subject="Away", textBody="Ich bin für zwei Wochen weg.")
+
+    def set(self, **patch: object) -> None:
+        self.post.call("VacationResponse/set", update={"singleton": patch})
+
+    def answers(self, subject: str = "Hello") -> int:
+        """How many answers there are once a message has come."""
+        assert self.post.bring(message(subject)) == {}
+        return len(self.post.sent())
+
+    def test_whoever_writes_is_answered_once(self) -> None:
+        assert (self.answers("One"), self.answers("Two")) == (1, 1)
+        told = self.post.sent()[0].message
+        assert told["Subject"] == "Away"
+        assert told["To"] == SENDER
+        assert told.get_content() == "Ich bin für zwei Wochen weg.\r\n"
+        assert self.post.filed() == {"Inbox": ["One", "Two"]}
+        self.post.clock[0] += 31 * 86400
+        assert self.answers("Three") == 2
+
+    def test_nobody_is_answered_while_it_is_off(self) -> None:
+        self.set(isEnabled=False)
+        assert self.answers() == 0
+
+    @pytest.mark.parametrize(
+        ("begin", "end", "expected"),
+        [
+            ("2023-11-14T22:13:20Z", None, 1),
+            ("2023-11-14T22:13:21Z", None, 0),
+            (None, "2023-11-14T22:13:20Z", 0),
+            (None, "2023-11-14T22:13:21Z", 1),
+            ("2023-11-01T00:00:00Z", "2023-12-01T00:00:00Z", 1),
+        ],
+    )
+    def test_it_begins_and_ends(self, begin: str | None, end: str | None, expected: int) -> None:
+        self.set(fromDate=begin, toDate=end)
+        assert self.answers() == expected
+
+    def test_without_a_subject_it_has_that_of_the_message(self) -> None:
+        self.set(subject=None)
+        self.answers()
+        assert self.post.sent()[0].message["Subject"] == "Auto: Hello"
+
+    def test_html_is_there_in_both_forms(self) -> None:
+        self.set(textBody=None, htmlBody="<p>I am <b>away</b>.</p>")
+        self.answers()
+        told = self.post.sent()[0].message
+        assert told.get_content_type() == "multipart/alternative"
+        plain, page = told.get_body(("plain",)), told.get_body(("html",))
+        assert plain is not None
+        assert plain.get_content().strip() == "I am away."
+        assert page is not None
+        assert page.get_content().strip() == "<p>I am <b>away</b>.</p>"
+
+    def test_who_changes_it_answers_anew(self) -> None:
+        self.answers("One")
+        self.set(textBody="Back next week")
+        assert self.answers("Two") == 2
+
+    def test_it_is_beside_the_script(self) -> None:
+        self.post.script('require ["fileinto", "mailbox"]; fileinto :create "Work";')
+        assert self.answers() == 1
+        assert self.post.filed() == {"Work": ["Hello"]}
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "discard;",
+            'require "fileinto"; fileinto "Junk";',
+            'require "vacation"; if false { vacation "x"; } discard;',
+            'require "reject"; reject "Nein, danke: ü";',
+        ],
+    )
+    def test_what_is_not_wanted_is_not_answered_by_it(self, script: str) -> None:
+        self.post.script(script)
+        self.answers()
+        assert [one.message["Subject"] for one in self.post.sent() if one.message["Subject"] == "Away"] == []
+
+    def test_the_answer_of_the_script_is_enough(self) -> None:
+        self.post.script('require "vacation"; vacation "By the script.";')
+        assert self.answers() == 1
+        assert self.post.sent()[0].message.get_content().strip() == "By the script."
+
+    def test_mail_from_within_the_server_is_answered_too(self, post: Post) -> None:
+        post.session("bob")
+        post.call("VacationResponse/set", "bob", update={"singleton": {"isEnabled": True, "textBody": "Bob is away"}})
+        post.script('redirect "bob@example.org";')
+        post.bring(message(to="bob@example.org"))
+        assert wait_for(post, "bob").endswith(message(to="bob@example.org"))
+        assert [one.message.get_content().strip() for one in post.sent("bob")] == ["Bob is away"]
