@@ -119,7 +119,7 @@ class FixtureEngine(Engine):
     def _faulty(
         self, context: Context, method: Method, arguments: dict[str, Any], call: Call, exchange: Exchange
     ) -> Response:
-        rule = self._faults.fire(Event(exchange.transport, method.name, call.account, context.user), of_calls=True)
+        rule = self._faults.fire(Event(exchange.transport, method.name, call.account, context.user), of="call")
         if rule is None:
             return super().perform(context, method, arguments)
         exchange.faults.append(rule.id)
@@ -141,7 +141,7 @@ class FixtureEngine(Engine):
             return None
         for method, account in _named(body):
             event = Event(exchange.transport, method, account, principal.name, "/jmap/")
-            rule = self._faults.fire(event, of_calls=False)
+            rule = self._faults.fire(event, of="request")
             if rule is not None:
                 exchange.faults.append(rule.id)
                 if rule.effect.delay:

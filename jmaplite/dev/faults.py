@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 MOST_RULES = 1000
 _LONGEST_DELAY = 3600.0
 _PUSH = frozenset({"drop", "repeat", "delay"})
+
+Occasion = Literal["call", "request", "push"]
+"""When something may happen: with a method call, a whole request, or a change that is about to be told."""
 
 
 class BadRule(ValueError):
@@ -84,9 +87,11 @@ class Effect:
     drop_stream: bool = False
 
     @property
-    def is_of_calls(self) -> bool:
-        """Whether it happens to one method call, and not to a whole request."""
-        return self.method_error is not None or self.set_error is not None
+    def of_what(self) -> Occasion:
+        """To what it happens."""
+        if self.method_error is not None or self.set_error is not None:
+            return "call"
+        return "push" if self.push or self.drop_stream else "request"
 
 
 @dataclass(slots=True)
@@ -100,6 +105,10 @@ class Rule:
     document: Mapping[str, Any]
     seen: int = 0
     fired: int = 0
+
+    def fits(self, event: Event) -> bool:
+        """Whether it is meant for an event of its occasion: a web push is no stream that could be ended."""
+        return self.match.fits(event) and not (self.effect.drop_stream and event.transport == "push")
 
     def to_json(self) -> dict[str, Any]:
         """The rule as it was given, with what has become of it."""
@@ -145,13 +154,13 @@ class Faults:
         """Every rule, in the order in which they came, those that are used up too."""
         return list(self._rules.values())
 
-    def fire(self, event: Event, *, of_calls: bool) -> Rule | None:
-        """The first rule for method calls (or for what is not) that fires on an event, counted as fired."""
+    def fire(self, event: Event, *, of: Occasion) -> Rule | None:
+        """The first rule for such an occasion that fires on an event, counted as fired."""
         if not self._rules:
             return None
         with self._lock:
             for rule in self._rules.values():
-                if rule.effect.is_of_calls == of_calls and rule.times != 0 and rule.match.fits(event):
+                if rule.effect.of_what == of and rule.times != 0 and rule.fits(event):
                     rule.seen += 1
                     if self._decides(rule):
                         rule.fired += 1
@@ -250,6 +259,8 @@ def _check_effect(given: dict[str, Any]) -> None:
         raise BadRule("effect.truncate must be the part that is sent, from 0 to less than 1")
     if given.get("push", "drop") not in _PUSH:
         raise BadRule("effect.push must be drop, repeat or delay")
+    if given.get("push") == "delay" and not delay:
+        raise BadRule("effect.push delay needs a delay, in seconds")
 
 
 def _object(value: object, what: str, names: set[str]) -> dict[str, Any]:

@@ -30,11 +30,15 @@ from jmaplite.dev.faults import Faults
 from jmaplite.dev.generator import Generator
 from jmaplite.dev.mail import bring
 from jmaplite.dev.pedant import Pedant
+from jmaplite.dev.pushes import FixtureEquipment, FixtureHub
 from jmaplite.dev.snapshots import INITIAL, Snapshots
 from jmaplite.directory import Directory, Principal
 from jmaplite.formats.mailboxes import Flags, Found, Incoming
+from jmaplite.push import Hub, Visible
+from jmaplite.push.webpush import Equipment
 from jmaplite.server.extension import Extension, Running
 from jmaplite.server.ground import CannotServe, Ground
+from jmaplite.store import Store
 from jmaplite.web import App
 
 SNAPSHOTS = "snapshots"
@@ -108,6 +112,16 @@ class Fixture(Extension):
             services, catalog, directory, faults=self.faults, exchanges=self.exchanges, pedant=self.pedant
         )
         return self.engine
+
+    def make_hub(self, store: Store, visible: Visible) -> Hub:
+        """The hub to use."""
+        hub = FixtureHub(store, visible, self.faults, self.clock)
+        self.streams = hub.tells
+        return hub
+
+    def equip(self, equipment: Equipment) -> Equipment:
+        """What the sender of web pushes works with."""
+        return FixtureEquipment(equipment.desk, equipment.client, equipment.glance, faults=self.faults)
 
     def install(self, app: App) -> None:
         """An application is about to be used."""

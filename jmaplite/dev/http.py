@@ -16,9 +16,12 @@ from jmaplite.dev.engine import CUT, spoilt
 from jmaplite.dev.exchanges import Exchange as Logged
 from jmaplite.dev.faults import Effect, Event
 from jmaplite.dev.fixture import Fixture
+from jmaplite.dev.pushes import CONNECTION, Connection
+from jmaplite.directory import DirectoryUnavailable
 from jmaplite.web.body import JMAPRequest
 from jmaplite.web.exchange import Exchange
 from jmaplite.web.problems import Problem, respond
+from jmaplite.web.websocket import Socket
 
 FIXTURE = "jmaplite-fixture"
 """Under which an application has its fixture, among its extensions."""
@@ -32,6 +35,15 @@ _ARRIVES = 0.05
 _API, _SESSION, _EVENTS = "/jmap/", "/.well-known/jmap", "/jmap/eventsource/"
 
 
+class FixtureSocket(Socket):
+    """One WebSocket, whose connection a rule may end."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve it to its end."""
+        CONNECTION.set(Connection("websocket", self._scope["path"], self._scope["state"]["abort"]))
+        await super().__call__(receive, send)
+
+
 class FixtureExchange(Exchange):
     """One request and its answer, or what a rule makes of it. Requests of the API are the engine's to look at."""
 
@@ -39,6 +51,8 @@ class FixtureExchange(Exchange):
     _effect: Effect | None = None
 
     async def _answer(self, request: JMAPRequest, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        CONNECTION.set(Connection("eventsource", request.path, self.scope["state"]["abort"]))
+
         async def spoiling(event: ASGISendEvent) -> None:
             abort = self.scope["state"]["abort"]
             if self._cut:
@@ -64,10 +78,10 @@ class FixtureExchange(Exchange):
 
     async def _logged(self, fixture: Fixture, request: JMAPRequest) -> Response:
         transport = "eventsource" if request.path == _EVENTS else "http"
-        user = (request.authorization.username if request.authorization else None) or ""
+        user = await _user(fixture, request)
         logged = Logged(fixture.exchanges.number(), transport, user, time.time(), b"", request.path)
         began = time.perf_counter()
-        rule = fixture.faults.fire(Event(transport, user=user, path=request.path), of_calls=False)
+        rule = fixture.faults.fire(Event(transport, user=user, path=request.path), of="request")
         if rule is not None:
             logged.faults.append(rule.id)
             await asyncio.sleep(rule.effect.delay)
@@ -78,6 +92,7 @@ class FixtureExchange(Exchange):
             response = respond(Problem(rule.effect.status, f"The rule {rule.id}.", lines))
         else:
             response = await super()._response(request)
+        logged.user = request.user or user
         logged.status = response.status_code
         logged.milliseconds = (time.perf_counter() - began) * 1000
         if request.path == _SESSION and response.status_code == 200:
@@ -101,3 +116,17 @@ class FixtureExchange(Exchange):
         octets, is_last = spoilt(event["body"], effect), effect.truncate is not None
         more = event["more_body"] or is_last
         return cast(ASGISendEvent, {**event, "body": octets, "more_body": more}), is_last
+
+
+async def _user(fixture: Fixture, request: JMAPRequest) -> str:
+    """Who asks, as far as that can be told before anybody has looked whether it is true."""
+    authorization = request.authorization
+    if authorization is None:
+        return ""
+    if authorization.token is None or not fixture.faults or fixture.directory is None:
+        return authorization.username or ""
+    try:
+        principal = await asyncio.to_thread(fixture.directory.verify_token, authorization.token)
+    except DirectoryUnavailable:
+        return ""
+    return principal.name if principal is not None else ""

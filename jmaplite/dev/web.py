@@ -16,7 +16,7 @@ from jmaplite.core.json import NotJSON, loads
 from jmaplite.dev.control import OPERATIONS
 from jmaplite.dev.exchanges import Exchange
 from jmaplite.dev.fixture import Fixture
-from jmaplite.dev.http import FIXTURE, PREFIX, FixtureExchange
+from jmaplite.dev.http import FIXTURE, PREFIX, FixtureExchange, FixtureSocket
 from jmaplite.dev.operations import Member, Operation, Refused, openapi
 from jmaplite.dev.waiting import LONGEST, holds, until
 from jmaplite.directory import DirectoryUnavailable
@@ -62,6 +62,7 @@ def install(app: App, fixture: Fixture) -> None:
     """Put a fixture into an application."""
     app.extensions[FIXTURE] = fixture
     app.asgi_http_class = FixtureExchange
+    app.asgi_websocket_class = FixtureSocket
     for number, operation in enumerate(OPERATIONS):
         rule = API + re.sub(r"{(\w+)}", r"<\1>", operation.path)
         app.add_url_rule(rule, f"dev{number}", _view(fixture, operation), methods=[operation.method])

@@ -35,8 +35,9 @@ BEHIND = 200
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One POST: for a subscription of an account, and what its receiver knows then (None: the code)."""
+    """One POST: for a subscription in the account of a user, and what its receiver knows then (None: the code)."""
 
+    user: str
     account_id: str
     number: int
     url: str = field(repr=False)
@@ -212,8 +213,8 @@ class _Look:
             body = encrypt(body, Keys.parse(subscription.keys))
         audience = parse_url(subscription.url, allow_private=True).origin
         headers.append(("Authorization", self._vapid.authorization(audience)))
-        url, number = subscription.url, subscription.number
-        return Message(self._account.id, number, url, tuple(headers), body, note.told, subscription.failures)
+        url, number, user = subscription.url, subscription.number, self._ctx.user
+        return Message(user, self._account.id, number, url, tuple(headers), body, note.told, subscription.failures)
 
     def _note(self, one: Subscription) -> _Note | None:
         """What a subscription is to be told next, if there is anything."""

@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 
 from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.push.states import View
@@ -56,6 +57,9 @@ class _Watched:
 
 class Hub:
     """Tells watchers what has changed in a store. It lives in the event loop in which it is started."""
+
+    kind_of_watcher: type[Watcher] = Watcher
+    """What watchers are made of."""
 
     def __init__(self, store: Store, visible: Visible) -> None:
         self._store = store
@@ -111,7 +115,7 @@ class Hub:
         if self._counts[principal.name] >= MOST_PER_USER:
             raise TooMany
         self._counts[principal.name] += 1
-        watcher = Watcher(self, principal, view, throttle)
+        watcher = self.kind_of_watcher(self, principal, view, throttle)
         self._users.setdefault((principal.name, principal.credential), set()).add(watcher)
         if self._patrol_timer is None and not self._is_patrolling:
             self._patrol_timer = self._loop.call_later(PATROL_SECONDS, self._patrol)
@@ -131,6 +135,10 @@ class Hub:
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call back after some time."""
         return self._loop.call_later(seconds, call)
+
+    def patience(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Within it, TimeoutError is raised when so many seconds have passed (None: never)."""
+        return asyncio.timeout(seconds)
 
     def forget(self, watcher: Watcher) -> None:
         """Let go of a watcher."""

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jmaplite.directory import DirectoryUnavailable
-from jmaplite.push.client import Client, Refused, Unreachable
+from jmaplite.push.client import Answer, Client, Refused, Unreachable
 from jmaplite.push.desk import Desk, Message, Visit
 from jmaplite.push.outcome import Outcome, outcome
 from jmaplite.push.progress import TYPE
@@ -49,6 +49,10 @@ class Equipment:
     desk: Desk
     client: Client
     glance: float = 1.0
+
+    async def post(self, message: Message) -> Answer:
+        """Post a message. Raises Refused, Unreachable."""
+        return await self.client.post(message.url, message.headers, message.body)
 
 
 class WebPush:
@@ -271,7 +275,7 @@ class WebPush:
         host_turn = self._turn(f"host {host}", AT_ONCE_TO_A_HOST)
         try:
             async with user_turn, host_turn, self._all:
-                came_of_it = await self._post(message, equipment.client)
+                came_of_it = await self._post(message, equipment)
             await self._in_thread(equipment.desk.settle, message, came_of_it)
         except UnknownAccount:
             pass
@@ -286,9 +290,9 @@ class WebPush:
             self._deaf.discard(message.account_id)
             self._come_by(message.account_id, self._clock() + wait)
 
-    async def _post(self, message: Message, client: Client) -> Outcome:
+    async def _post(self, message: Message, equipment: Equipment) -> Outcome:
         try:
-            answer = await client.post(message.url, message.headers, message.body)
+            answer = await equipment.post(message)
         except Refused as error:
             return Outcome("never", str(error))
         except Unreachable as error:

@@ -12,7 +12,10 @@ from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
 from jmaplite.delivery import Relay
 from jmaplite.directory import Directory
+from jmaplite.push import Hub, Visible
+from jmaplite.push.webpush import Equipment
 from jmaplite.server.ground import Ground
+from jmaplite.store import Store
 from jmaplite.store.sqlite import random_account_id
 from jmaplite.web import App
 
@@ -58,6 +61,14 @@ class Extension:
     def relay(self, base: Relay) -> Relay:
         """What sends mail to other servers, in the place of a configuration's."""
         return base
+
+    def make_hub(self, store: Store, visible: Visible) -> Hub:
+        """The hub to use."""
+        return Hub(store, visible)
+
+    def equip(self, equipment: Equipment) -> Equipment:
+        """What the sender of web pushes works with."""
+        return equipment
 
     def install(self, app: App) -> None:
         """An application is about to be used."""

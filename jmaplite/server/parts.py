@@ -74,7 +74,8 @@ def furnish(
     settings = {MAIL: mail, SUBMISSION: submission, SIEVE: sieve, CORE.urn: subscription_settings(config, catalog)}
     services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
     engine = extension.make_engine(services, catalog, users)
-    return Parts(ground, users, engine, equipment(config, engine, vapid), way_out)
+    sender = equipment(config, engine, vapid)
+    return Parts(ground, users, engine, extension.equip(sender) if sender is not None else None, way_out)
 
 
 def office(parts: Parts, config: Config) -> Office:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jmaplite.config import Config
 from jmaplite.directory import DirectoryUnavailable, Principal
-from jmaplite.push import Hub, View
+from jmaplite.push import View
 from jmaplite.server.channel import Serve
 from jmaplite.server.chores import Chores
 from jmaplite.server.edition import Edition, edition, lasting
@@ -55,7 +55,7 @@ class Server:
         self._extension = extension(config)
         self._ground = opened(config, clock=self._extension.clock, account_id=self._extension.account_id)
         self._extension.opened(self._ground)
-        self._hub = Hub(self._ground.store, self._sees)
+        self._hub = self._extension.make_hub(self._ground.store, self._sees)
         self.status = Status(self._ground.failure, self._directory_failure)
         self._edition = edition(self._ground, self._hub, self.status, config, timeouts, self._extension)
         self._sockets = Sockets()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -65,14 +64,14 @@ class EventSource:
             raise Problem(429, "This user has too many streams open.") from None
         except Ended:
             raise Problem(503, "The server stops.") from None
-        response = Response(_events(watcher, first, wanted), content_type="text/event-stream")
+        response = Response(_events(self._hub, watcher, first, wanted), content_type="text/event-stream")
         # Nothing between here and the client may hold events back, pack them, or keep them.
         response.headers["Cache-Control"] = "no-store, no-transform"
         response.headers["X-Accel-Buffering"] = "no"
         return response
 
 
-async def _events(watcher: Watcher, first: News, wanted: Wanted) -> AsyncIterator[bytes]:
+async def _events(hub: Hub, watcher: Watcher, first: News, wanted: Wanted) -> AsyncIterator[bytes]:
     """The events, as octets. A client that knows where it is when it comes back has missed nothing.
 
     So it is told where it is before the first event too. Some take that for the doing of a ping that follows, and no
@@ -90,7 +89,7 @@ async def _events(watcher: Watcher, first: News, wanted: Wanted) -> AsyncIterato
     is_over = wanted.close_after_state and bool(first.changed)
     while not is_over:
         try:
-            async with asyncio.timeout(wanted.ping or None):
+            async with hub.patience(wanted.ping or None):
                 news = await watcher.next()
         except TimeoutError:
             yield b'event: ping\ndata: {"interval":%d}\n\n' % wanted.ping

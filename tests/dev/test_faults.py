@@ -17,7 +17,7 @@ ERROR = {"methodError": "serverFail"}
 
 
 def fired(faults: Faults, *events: Event) -> list[str | None]:
-    rules = [faults.fire(event, of_calls=True) for event in events]
+    rules = [faults.fire(event, of="call") for event in events]
     return [rule.id if rule else None for rule in rules]
 
 
@@ -70,8 +70,8 @@ def test_a_probability_is_decided_by_the_seed() -> None:
 def test_rules_of_calls_and_of_requests_are_asked_for_apart() -> None:
     faults = Faults()
     faults.add({"id": "request", "effect": {"status": 503, "retryAfter": 3}})
-    assert faults.fire(GET, of_calls=True) is None
-    rule = faults.fire(GET, of_calls=False)
+    assert faults.fire(GET, of="call") is None
+    rule = faults.fire(GET, of="request")
     assert rule is not None
     assert (rule.effect.status, rule.effect.retry_after) == (503, 3)
 

@@ -1,0 +1,197 @@
+"""What becomes of changes on their way to clients: lost, told twice or late, or the end of the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmaplite.dev.clock import Clock
+from jmaplite.dev.faults import Event, Faults, Rule
+from jmaplite.push import Ended, Hub, News, Visible, Watcher
+from jmaplite.push.client import Answer
+from jmaplite.push.desk import Message
+from jmaplite.push.webpush import Equipment
+from jmaplite.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """That by which a stream goes: `abort` ends it without a word."""
+
+    transport: str
+    path: str
+    abort: Callable[[], None]
+
+
+CONNECTION: ContextVar[Connection] = ContextVar("connection")
+"""The connection whose request or WebSocket is served."""
+
+
+class FixtureWatcher(Watcher):
+    """A client whose changes rules may have something to say about."""
+
+    __slots__ = ("_connection", "_queue")
+
+    _hub: FixtureHub
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._connection = CONNECTION.get(None)
+        self._queue: deque[tuple[float, News | None]] = deque()
+        """What is to be told, each not before a time of the hub's; None is the end of the stream."""
+
+    def want_nothing(self) -> None:
+        """Be told nothing, until `want` is called again."""
+        super().want_nothing()
+        self._queue.clear()
+        self._hub.listening.discard(self)
+
+    def want(self, types: Any, since: str | None = None) -> None:
+        """Be told of changes, as the hub has it."""
+        super().want(types, since)
+        self._hub.listening.add(self)
+
+    async def next(self) -> News:
+        """The next news, or what rules have made of them. Raises Ended."""
+        while True:
+            if self._is_gone is not None:
+                raise Ended(gone=self._is_gone)
+            if not self._queue:
+                is_first = self._unseen is not None
+                self._queue.extend(self._judged(await super().next(), is_first))
+            elif (left := self._queue[0][0] - self._hub.now()) > 0:
+                await self._pause(left)
+            elif (news := self._queue.popleft()[1]) is not None:
+                return news
+            else:
+                self._cut()
+
+    def _judged(self, news: News, is_first: bool) -> Iterable[tuple[float, News | None]]:
+        rule = self._rule(news)
+        if rule is None:
+            return [(0.0, news)]
+        effect = rule.effect
+        when = self._hub.now() + effect.delay
+        if effect.drop_stream:
+            return [(when, None)]
+        if effect.push == "drop":
+            # Whoever begins waits for where things are, whether or not it is told what has changed.
+            return [(when, News({}, news.state))] if is_first else []
+        return [(when, news)] * (2 if effect.push == "repeat" else 1)
+
+    def _rule(self, news: News) -> Rule | None:
+        """The rule that fires because of any of the accounts that have changed."""
+        transport = self._connection.transport if self._connection else ""
+        path = self._connection.path if self._connection else ""
+        events = (Event(transport, "", account_id, self.principal.name, path) for account_id in news.changed)
+        return next(filter(None, (self._hub.faults.fire(event, of="push") for event in events)), None)
+
+    def _cut(self) -> None:
+        if self._connection is not None:
+            self._connection.abort()
+        self.end(gone=False)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than there is something to wait for."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._waiter
+        finally:
+            self._waiter = None
+
+
+class FixtureHub(Hub):
+    """A hub that misbehaves where a rule says so, and whose patience is measured by a fixture's clock."""
+
+    kind_of_watcher = FixtureWatcher
+
+    def __init__(self, store: Store, visible: Visible, faults: Faults, clock: Clock) -> None:
+        super().__init__(store, visible)
+        self.faults = faults
+        self.listening: set[Watcher] = set()
+        self._clock = clock
+        self._patient: dict[asyncio.Timeout, _Patience] = {}
+
+    def start(self) -> None:
+        """Begin to listen."""
+        super().start()
+        self._clock.listen(self._clock_moved)
+
+    def tells(self, user: str) -> bool:
+        """Whether a client of a user is told of changes; safe to ask from any thread."""
+        return any(watcher.principal.name == user for watcher in tuple(self.listening))
+
+    def patience(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Within it, TimeoutError is raised when so many seconds have passed by the clock."""
+        return super().patience(None) if seconds is None else self._patience(seconds)
+
+    @asynccontextmanager
+    async def _patience(self, seconds: float) -> AsyncIterator[None]:
+        patience = _Patience(self._clock, self._clock(), seconds)
+        async with asyncio.timeout(patience.left()) as timeout:
+            self._patient[timeout] = patience
+            try:
+                yield
+            finally:
+                del self._patient[timeout]
+
+    def _clock_moved(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        for timeout, patience in self._patient.items():
+            left = patience.left()
+            if not timeout.expired():
+                timeout.reschedule(None if left is None else self._loop.time() + left)
+
+
+@dataclass(slots=True)
+class _Patience:
+    """So many seconds by a clock, from when it began."""
+
+    clock: Clock
+    began: float
+    seconds: float
+
+    def left(self) -> float | None:
+        """Seconds that are left, or None while the clock stands still before the end."""
+        now = self.clock()
+        self.began = min(self.began, now)  # somebody has set it back
+        left = max(self.began + self.seconds - now, 0.0)
+        return None if left and self.clock.is_frozen else left
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureEquipment(Equipment):
+    """A sender's equipment that loses, repeats or keeps messages where a rule says so."""
+
+    faults: Faults = field(kw_only=True)
+
+    async def post(self, message: Message) -> Answer:
+        """Post a message; one that was lost counts as delivered. Raises Refused, Unreachable."""
+        rule = self._rule(message)
+        if rule is None:
+            return await self._posted(message)
+        await asyncio.sleep(rule.effect.delay)
+        if rule.effect.push == "drop":
+            return Answer(201, None)
+        if rule.effect.push == "repeat":
+            await self._posted(message)
+        return await self._posted(message)
+
+    async def _posted(self, message: Message) -> Answer:
+        return await self.client.post(message.url, message.headers, message.body)
+
+    def _rule(self, message: Message) -> Rule | None:
+        told = message.told
+        accounts = [message.account_id] if told is None else [*told.states, *told.arrived]
+        events = (Event("push", "", account_id, message.user, message.url) for account_id in accounts)
+        return next(filter(None, (self.faults.fire(event, of="push") for event in events)), None)
