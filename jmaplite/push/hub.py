@@ -89,6 +89,10 @@ class Hub:
     def end(self) -> None:
         """End every watcher, and let no more in: the server stops."""
         self._has_ended = True
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """End every watcher; others may come."""
         for watchers in self._users.values():
             for watcher in watchers:
                 watcher.end(gone=False)

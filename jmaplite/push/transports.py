@@ -17,6 +17,8 @@ TICKET_PATH = "/jmap/ticket/"
 
 def push_capabilities(*, websocket: bool = True, push: bool = True) -> tuple[Capability, ...]:
     """The capabilities of the transports that are in use."""
+    if not (websocket or push):
+        return ()  # nothing that a ticket could be for
     tickets = Capability(TICKET, session=lambda limits: {}, account=None, located=_ticket)
     sockets = Capability(WEBSOCKET, session=lambda limits: {"supportsPush": push}, account=None, located=_web_socket)
     return (sockets, tickets) if websocket else (tickets,)

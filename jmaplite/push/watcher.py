@@ -73,14 +73,17 @@ class Watcher:
     def want(self, types: Collection[str] | None, since: str | None = None) -> None:
         """Be told of changes of these types (None: all), from now on, or from what a News had as its state.
 
-        The first news come at once, even if nothing has changed: no change is missed that comes after them.
+        The first news come at once, even if nothing has changed: no change is missed that comes after them. Whoever is
+        being told already is told on, of what waits for the end of the throttle too.
         """
+        goes_on = self._hub.deafen(self) and self._unseen is None and since is None
         self.want_nothing()
         self._types = None if types is None else frozenset(types)
-        self._epoch = self._hub.epoch
-        told = {} if since is None else parse_state(self._epoch, since)
-        self._marks = {account_id: mark for account_id, mark in told.items() if account_id in self._view}
-        self._begins_now = since is None
+        if not goes_on:
+            self._epoch = self._hub.epoch
+            told = {} if since is None else parse_state(self._epoch, since)
+            self._marks = {account_id: mark for account_id, mark in told.items() if account_id in self._view}
+        self._begins_now = since is None and not goes_on
         self._unseen = set(self._view)
         self._born = self._hub.serial
         self._stirred = dict.fromkeys(self._view, self._born)

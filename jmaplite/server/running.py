@@ -121,6 +121,8 @@ class Server:
             await after.startup()
             self._edition = after
             self._hub.renew(self._sees)
+            if before.config.push.enable and not config.push.enable:
+                self._hub.dismiss()  # who comes back is told that there is no push
             self._chores.change(after.parts, config)
             self._listen(*found)
             self._retiring.add(before)

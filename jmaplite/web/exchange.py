@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _AUTHORITY = re.compile(r"https?://[^/]*/?", re.IGNORECASE)
-"""What stands before the path in a request to a proxy, which a server must take as well (RFC 9112 §3.2.2)."""
+"""What stands before the path in a request to a proxy."""
 
 PIECE_OCTETS = 262_144
 """Octets that are sent at a time: a peer that takes fewer in its time is one that has stalled."""
@@ -89,11 +89,10 @@ class Exchange(ASGIHTTPConnection):
 
     def _create_request_from_scope(self, send: ASGISendCallable) -> JMAPRequest:
         scope = self.scope
-        path = scope["path"]
         return self.app.request_class(
             scope["method"],
             scope["scheme"],
-            path if path.startswith("/") else "/" + _AUTHORITY.sub("", path),
+            path_of(scope["path"]),
             scope["query_string"],
             header_lines(scope["headers"]),
             "",
@@ -154,6 +153,11 @@ class Exchange(ASGIHTTPConnection):
                     self._octets += len(octets)
                     await send(_octets(octets, more=True))
         await send(_octets(b"", more=False))
+
+
+def path_of(target: str) -> str:
+    """The path of what a request asks for, which may begin as if for a proxy (RFC 9112 §3.2.2)."""
+    return target if target.startswith("/") else "/" + _AUTHORITY.sub("", target)
 
 
 def header_lines(lines: Iterable[tuple[bytes, bytes]]) -> Headers:

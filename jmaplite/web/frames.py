@@ -7,6 +7,8 @@ each socket, unpacks whatever a client has packed, and packs in the event loop. 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import logging
 import time
 import zlib
@@ -34,6 +36,8 @@ PIECE_OCTETS = 262_144
 
 LEAST_OCTETS = 4096
 """A shorter message is not worth being packed."""
+
+KEY_OCTETS = 16
 
 LEVEL = 2
 """How hard ISA-L tries, of 0 to 3."""
@@ -152,7 +156,7 @@ class WebSocketStream(WSStream):
         path, _, query = request.raw_path.partition(b"?")
         try:
             self.handshake = Handshake(request.headers, request.http_version)
-            is_valid = self.handshake.is_valid()
+            is_valid = self.handshake.is_valid() and _is_key(self.handshake)
         except (UnicodeDecodeError, AttributeError):
             is_valid = False
         lines = dict(request.headers)
@@ -326,6 +330,16 @@ class WebSocketStream(WSStream):
         if self._limits.heartbeat:
             await self._send_wsproto_event(Ping())
         self._await_heartbeat()
+
+
+def _is_key(handshake: Handshake) -> bool:
+    """Whether the key of a handshake over HTTP/1.1 is 16 octets in base64 (RFC 6455 §4.2.1)."""
+    if handshake.http_version != "1.1":
+        return True
+    try:
+        return len(base64.b64decode(handshake.key or b"", validate=True)) == KEY_OCTETS
+    except binascii.Error:
+        return False
 
 
 def _agreed(handshake: Handshake, deflate: Deflate) -> bytes | None:

@@ -26,7 +26,7 @@ from jmaplite.push import Ended, Hub, News, TooMany, Watcher, view
 from jmaplite.web import tracing
 from jmaplite.web.address import base_url
 from jmaplite.web.body import JMAPRequest
-from jmaplite.web.exchange import header_lines
+from jmaplite.web.exchange import header_lines, path_of
 from jmaplite.web.frames import SocketLimits
 from jmaplite.web.problems import Problem, respond
 from jmaplite.web.settings import HTTPSettings
@@ -125,7 +125,7 @@ class Socket:
             scope["http_version"], cast(Any, scope), send_push_promise=cast(Any, None),
         )  # fmt: skip
         tracing.begin(request)
-        if sockets is None or scope["path"] not in (PATH, PATH[:-1]):
+        if sockets is None or path_of(scope["path"]) not in (PATH, PATH[:-1]):
             raise Problem(404, "There is no WebSocket here.")
         if SUBPROTOCOL not in scope["subprotocols"]:
             raise Problem(400, "The subprotocol jmap has to be among those that are asked for (RFC 8887 §4.2).")

@@ -162,6 +162,29 @@ async def test_changes_within_the_throttle_are_told_together_at_its_end(scene: S
 
 
 @scene
+async def test_who_wants_other_types_is_told_what_waits_all_the_same(scene: Scene) -> None:
+    watcher = scene.watch("A")
+    await watcher.next()
+    scene.change(scene.one, "A")
+    await watcher.next()
+    scene.change(scene.one, "A")
+    waiting = asyncio.create_task(watcher.next())
+    assert await settled(waiting)
+    watcher.want(None)
+    assert (await waiting).changed == {scene.one: {"A": scene.state(scene.one, "A")}}
+
+
+@scene
+async def test_who_wanted_nothing_for_a_while_begins_anew(scene: Scene) -> None:
+    watcher = scene.watch("A")
+    await watcher.next()
+    watcher.want_nothing()
+    scene.change(scene.one, "A")
+    watcher.want(None)
+    assert not (await watcher.next()).changed
+
+
+@scene
 async def test_a_slow_client_is_told_the_last_state_alone(scene: Scene) -> None:
     watcher = scene.watch(throttle=0)
     await watcher.next()

@@ -229,6 +229,19 @@ def test_a_web_socket_goes_by_the_new_one_until_its_user_is_no_more(site: Runnin
         assert client.ended() == 1008
 
 
+def test_streams_end_when_push_is_switched_off(site: Running) -> None:
+    """Who comes back finds none; a WebSocket that was opened without push stays through other changes."""
+    with stream(site) as events, opened(site) as client:
+        site.change("push.enable = false")
+        while events.block() is not None:
+            pass
+        assert client.ended() == 1001
+    assert site.ask("GET", "/jmap/eventsource/?types=*&closeafter=no&ping=0").status == 404
+    with opened(site) as client:
+        site.change("push.enable = false\nprotocol.request.max-calls = 1")
+        assert client.ask(["Core/echo", {}, "0"])["@type"] == "Response"
+
+
 def test_an_upload_ends_as_it_began(site: Running) -> None:
     path = f"/jmap/upload/{site.account}/"
     with site.socket() as connection:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jmaplite.web import eventsource
+from jmaplite.push import Hub
 from tests.web.events import PATH, Event, stream
 from tests.web.serving import DEMO, TOKEN, Site, problem, serving, until
 
@@ -167,8 +166,8 @@ def test_who_names_an_event_that_never_was_is_told_everything(site: Site, last_i
 def test_the_interval_of_pings_is_kept_within_bounds(
     site: Site, monkeypatch: pytest.MonkeyPatch, asked: int, interval: int
 ) -> None:
-    now = _Hasty(interval)
-    monkeypatch.setattr(eventsource, "asyncio", now)
+    hasty = lambda hub, seconds: asyncio.timeout(0 if seconds == interval else seconds)  # noqa: E731
+    monkeypatch.setattr(Hub, "patience", hasty)
     with stream(site, ping=asked) as events:
         begin, ping, place = events.block(), events.block(), events.block()
     assert begin == Event("", "", "")
@@ -177,18 +176,6 @@ def test_the_interval_of_pings_is_kept_within_bounds(
     assert place is not None
     assert (place.kind, place.data) == ("", "")
     assert place.id
-
-
-@dataclasses.dataclass
-class _Hasty:
-    """Time in which each wait of a certain length is over at once."""
-
-    seconds: int
-
-    def timeout(self, seconds: float | None) -> Any:
-        import asyncio
-
-        return asyncio.timeout(0 if seconds == self.seconds else seconds)
 
 
 def test_a_ticket_is_good_once(site: Site) -> None:

@@ -20,6 +20,7 @@ from wsproto.connection import Connection, ConnectionType
 from tests.web.serving import DEMO, TOKEN, Site, serving, until
 from tests.web.sockets import CORE, MAIL, PATH, Client, Closed, opened
 
+TICKET = "urn:jmaplite:params:jmap:ticket"
 URN = "urn:ietf:params:jmap:websocket"
 ERROR = "urn:ietf:params:jmap:error:"
 NO_THROTTLE = 'web-socket.throttle = "0s"\nprotocol.request.max-size = 1000000'
@@ -322,6 +323,30 @@ def test_what_is_against_the_protocol_ends_the_connection_with_its_code(site: Si
         assert client.ended() == code
 
 
+def shaken(site: Site, target: str, key: str = "dGhlIHNhbXBsZSBub25jZQ==") -> bytes:
+    """How the answer to a handshake begins."""
+    handshake = (
+        f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt, jmap\r\n"
+        f"Authorization: {DEMO}\r\n\r\n"
+    )
+    with site.socket() as connection:
+        connection.sendall(handshake.encode())
+        return connection.recv(65536)
+
+
+@pytest.mark.parametrize("target", [PATH, PATH[:-1], f"http://x{PATH}"])
+def test_the_path_may_be_written_as_for_any_request(site: Site, target: str) -> None:
+    assert shaken(site, target).startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "dGhlIHNhbXBsZSBub25jZQ=", "c2hvcnQ=", "!" * 24, "dGhlIHNhbXBsZSBub25jZTEyMzQ1"]
+)
+def test_a_key_that_is_none_is_refused(site: Site, key: str) -> None:
+    assert shaken(site, PATH, key).startswith(b"HTTP/1.1 400 ")
+
+
 def test_frames_that_come_before_the_handshake_is_answered_wait_for_it(site: Site) -> None:
     text = b'{"@type":"Request","using":[],"methodCalls":[]}'
     frame = b"\x81" + bytes((0x80 | len(text),)) + b"\0\0\0\0" + text
@@ -357,6 +382,13 @@ def test_where_it_is_switched_off_there_is_none(tmp_path: Path) -> None:
         assert site.ask("GET", PATH).status == 404
         with opened(site) as client:
             assert client.status == 404
+
+
+def test_there_are_no_tickets_for_what_is_switched_off(tmp_path: Path) -> None:
+    with serving(tmp_path, 'web-socket.timeout = "0s"\npush.enable = false') as site:
+        assert TICKET not in site.session["capabilities"]
+    with serving(tmp_path / "other", "push.enable = false") as site:
+        assert TICKET in site.session["capabilities"]
 
 
 def test_without_push_requests_are_answered_all_the_same(tmp_path: Path) -> None:
