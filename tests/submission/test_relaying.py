@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jmaplite.datatypes.submission import SubmissionSettings, queue
+from jmaplite.datatypes.submission import SubmissionSettings, queue, upkeep
 from jmaplite.delivery import Courier, NoRelay, Office, Parcel, Reply
 from jmaplite.delivery import courier as couriers
 from jmaplite.formats import dsn, mdn
@@ -463,3 +463,32 @@ def test_a_crash_neither_loses_nor_doubles_a_report(
     post.deliver()
     assert len(reports(post.mailer())) == 1
     post.close()
+
+
+# Whoever runs the server
+
+
+def test_what_is_held_is_not_tried_and_what_is_removed_is_told_nobody(post: Post, alice: Mailer) -> None:
+    held, removed = (alice.submit(alice.draft(to=THERE))["id"] for _ in range(2))
+    account = post.store.account(alice.account)
+    assert account.write(lambda tx: upkeep.hold(tx, int(held[1:], 16)))
+    before = alice.state("EmailSubmission")
+    assert account.write(lambda tx: upkeep.remove(tx, post.blobs, int(removed[1:], 16)))
+    post.now += 10 * DAY
+    post.deliver()
+    assert post.there.parcels == []
+    assert status(alice, removed) == ("no", "550 5.7.0 Taken out of the queue by the administrator")
+    assert alice.submission(removed)["undoStatus"] == "final"
+    assert alice.call("EmailSubmission/changes", sinceState=before)["updated"] == [removed]
+    assert account.write(lambda tx: upkeep.retry(tx, int(held[1:], 16), int(post.now)))
+    post.deliver()
+    assert (len(post.there.parcels), status(alice, held)[0]) == (1, "unknown")
+    assert not account.write(lambda tx: upkeep.retry(tx, int(held[1:], 16), int(post.now)))
+
+
+def test_what_is_not_due_yet_is_not_sent_before_its_time(post: Post, alice: Mailer) -> None:
+    number = alice.submit(alice.draft(), envelope=envelope(THERE, HOLDFOR="3600"))["id"]
+    post.store.account(alice.account).write(lambda tx: upkeep.retry(tx, int(number[1:], 16), int(post.now)))
+    post.deliver()
+    assert post.there.parcels == []
+    assert alice.cancel(number)["updated"]

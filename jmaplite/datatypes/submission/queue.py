@@ -258,11 +258,12 @@ def claim(tx: Writer, number: int) -> bool:
     return True
 
 
-def cancel(tx: Writer, blobs: Blobs, number: int) -> None:
-    """Take a message that was not claimed out of the queue."""
+def cancel(tx: Writer, blobs: Blobs, number: int, reply: str = CANCELED) -> None:
+    """Take a message out of the queue; whoever it was still to go to does not get it."""
     tx.execute(
-        "UPDATE outgoing_recipient SET next_attempt=NULL, delivered='no', smtp_reply=? WHERE account=? AND id=?",
-        CANCELED,
+        "UPDATE outgoing_recipient SET next_attempt=NULL, delivered='no', smtp_reply=?"
+        " WHERE account=? AND id=? AND next_attempt IS NOT NULL",
+        reply,
         tx.account,
         number,
     )
@@ -313,6 +314,11 @@ def _end(tx: Writer, blobs: Blobs, number: int) -> None:
     tx.execute("DELETE FROM outgoing WHERE account=? AND id=?", tx.account, number)
     if tx.value("SELECT 1 FROM email_submission WHERE account=? AND id=?", tx.account, number) is None:
         forget(tx, number)
+
+
+def touch(tx: Writer, number: int) -> None:
+    """What is told of an EmailSubmission has changed."""
+    _update_submission(tx, number)
 
 
 def _update_submission(tx: Writer, number: int, **columns: Value) -> None:
