@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import click
@@ -28,6 +29,8 @@ TimeoutStopSec=60
 {who}
 UMask=0077
 LimitNOFILE=65536
+# Variables for %{{env:NAME}}%, if there are any: NAME=value, a line for each.
+EnvironmentFile=-{folder}/environment
 Environment=XDG_CACHE_HOME=%C/jmaplite
 CacheDirectory=jmaplite
 
@@ -87,6 +90,7 @@ def unit(config: Config, user: str) -> str:
     sockets = [address.path for listener in config.listeners for address in listener.bind if address.path is not None]
     touched = [config.path, config.store.path, *sockets, Path(sys.executable).resolve(), Path(sys.argv[0]).resolve()]
     return UNIT.format(
+        folder=str(config.path.parent).replace("%", "%%"),
         start=" ".join(_quoted(one) for one in [*_program(), "serve", str(config.path)]),
         who=f"User={user}",
         paths="\n".join(_writable(config.store.path, sockets)),
@@ -102,7 +106,7 @@ def unit(config: Config, user: str) -> str:
 def _program() -> list[str]:
     """How this program was started."""
     started = Path(sys.argv[0]).resolve()
-    if started.suffix == ".pyz":
+    if zipfile.is_zipfile(started):
         return [sys.executable, str(started)]
     return [sys.executable, "-m", "jmaplite"]
 
