@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 8192
 
 PASSWORD = "password"  # noqa: S105
-"""The `credential` of whoever has logged in with a password, whichever of theirs it is."""
+"""The `credential` of whoever has logged in with a password, where a directory does not tell one from the other."""
 
 
 RETRY_SECONDS = 10

@@ -166,10 +166,10 @@ class LDAPDirectory:
 
         principal, secrets = self._pool.use(work)
         if principal is None or not secrets:
-            Verifier([self._example]).any_fits((), password)
+            Verifier([self._example]).fitting((), password)
             return None
         self._example = secrets
-        return principal if Verifier(()).any_fits(secrets, password) else None
+        return principal if Verifier(()).fitting(secrets, password) is not None else None
 
     def _bound_directly(self, name: str, password: str) -> Principal | None:
         """Who binds with a password as the DN that the log-in name makes; of an address, the name of whose it is."""

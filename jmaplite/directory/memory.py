@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from jmaplite.directory.credentials import PASSWORD
-from jmaplite.directory.passwords import Verifier
+from jmaplite.directory.passwords import Verifier, credential
 from jmaplite.directory.port import Principal
 from jmaplite.directory.tokens import Tokens, credential_of
 
@@ -55,9 +54,10 @@ class MemoryDirectory:
     def verify_password(self, name: str, password: str) -> Principal | None:
         """The principal that a log-in name or address and a password belong to, or None."""
         entry = self._by_login.get(_normalized(name)) or self._by_email.get(_folded(name))
-        if not self._verifier.any_fits(entry.secrets if entry else (), password):
+        secret = self._verifier.fitting(entry.secrets if entry else (), password)
+        if entry is None or secret is None:
             return None
-        return entry.principal if entry else None
+        return replace(entry.principal, credential=credential(entry.principal.name, secret))
 
     def verify_token(self, token: str) -> Principal | None:
         """The principal that a bearer token belongs to, or None."""
@@ -71,7 +71,7 @@ class MemoryDirectory:
     def credentials(self, name: str) -> frozenset[str]:
         """What a principal may log in with."""
         entry = self._entries.get(name, _NOBODY)
-        return frozenset({*map(credential_of, entry.tokens), *((PASSWORD,) if entry.secrets else ())})
+        return frozenset({*map(credential_of, entry.tokens), *(credential(name, secret) for secret in entry.secrets)})
 
     def principals(self) -> list[Principal]:
         """Every principal, by name."""

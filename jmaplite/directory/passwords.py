@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import argon2
@@ -81,6 +81,16 @@ def verify(secret: str, password: str) -> bool:
         return False
 
 
+@lru_cache(1000)
+def credential(name: str, secret: str) -> str:
+    """The `Principal.credential` of whoever has logged in with the password that a secret stands for.
+
+    It is kept with push subscriptions, in backups too: what it takes to guess a password by it is not little.
+    """
+    salt = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return "password:" + hashlib.scrypt(_octets(secret), salt=salt, n=2**13, r=8, p=1, dklen=16).hex()
+
+
 class Verifier:
     """Tries a password on somebody's secrets with as much work as it would take for anybody else.
 
@@ -94,13 +104,14 @@ class Verifier:
         self._work = max((sum(map(is_hash, one)) for one in known), default=0)
         self._dummy = _example(hashes) if hashes else ""
 
-    def any_fits(self, stored: Sequence[str], password: str) -> bool:
-        """Whether any of the secrets fits."""
-        if any(verify(secret, password) for secret in stored):
-            return True
+    def fitting(self, stored: Sequence[str], password: str) -> str | None:
+        """The first of the secrets that fits, or None."""
+        for secret in stored:
+            if verify(secret, password):
+                return secret
         for _ in range(self._work - sum(map(is_hash, stored))):
             verify(self._dummy, password)  # whatever comes of it
-        return False
+        return None
 
 
 def _fits(secret: str, octets: bytes) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
-from jmaplite.directory.passwords import Verifier
+from jmaplite.directory.passwords import Verifier, credential
 from jmaplite.directory.port import Principal
 
 T = TypeVar("T")
@@ -104,11 +104,12 @@ class SQLDirectory:
         """The principal of a log-in name (or address) and a password, or None."""
         found = self._database.use(lambda session: self._login(session, name))
         if found is None or not found[1]:
-            Verifier([self._example]).any_fits((), password)
+            Verifier([self._example]).fitting((), password)
             return None
         principal, secrets = found
         self._example = secrets
-        return principal if Verifier(()).any_fits(secrets, password) else None
+        secret = Verifier(()).fitting(secrets, password)
+        return None if secret is None else replace(principal, credential=credential(principal.name, secret))
 
     def verify_token(self, token: str) -> Principal | None:
         """Tokens stand elsewhere."""
@@ -117,6 +118,11 @@ class SQLDirectory:
         """A principal by its name."""
         found = self._database.use(lambda session: self._found(session, name))
         return found[0] if found else None
+
+    def credentials(self, name: str) -> frozenset[str]:
+        """What a principal may log in with."""
+        found = self._database.use(lambda session: self._found(session, name))
+        return frozenset(credential(found[0].name, secret) for secret in found[1]) if found else frozenset()
 
     def principals(self) -> list[Principal]:
         """Every principal that the query for them answers, by name."""

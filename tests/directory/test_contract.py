@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jmaplite.directory import Directory, Principal
+from jmaplite.directory import Directory, KnowsCredentials, Principal
+from jmaplite.directory.credentials import PASSWORD
 from tests.directory.people import JANE, JOE, LIST, PASSWORDS, STAFF, ZOE
 
 PEOPLE = {"jane": JANE, "joe": JOE, "zoë": ZOE}
@@ -50,6 +51,16 @@ def test_an_address_may_stand_for_the_name(people: Directory) -> None:
     for address in ("jane@example.org", "J@Example.org"):
         assert people.verify_password(address, PASSWORDS["jane"]) == JANE
     assert people.verify_password(LIST, PASSWORDS["jane"]) is None
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_what_somebody_logs_in_with_is_known_where_that_can_be(people: Directory, name: str) -> None:
+    """LDAP does not tell of passwords, and takes any for as good as another."""
+    found = people.verify_password(name, PASSWORDS[name])
+    assert found is not None
+    assert isinstance(people, KnowsCredentials)
+    assert (found.credential or PASSWORD) in people.credentials(name)
+    assert all(found.credential not in people.credentials(other) for other in {*PASSWORDS, "nobody"} - {name})
 
 
 def test_tokens_stand_elsewhere(people: Directory) -> None:

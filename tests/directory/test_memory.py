@@ -103,6 +103,17 @@ def test_principals_are_found_by_name_and_by_address(people: Directory) -> None:
     assert people.by_email("joe@example.org") is None
 
 
+def test_each_password_is_a_credential_of_its_own() -> None:
+    one, other = Entry(Principal("ann"), ("a", "b")), Entry(Principal("bob"), ("a",))
+    people = MemoryDirectory([one, other])
+    log_ins = [("ann", "a"), ("ann", "b"), ("bob", "a")]
+    found = [people.verify_password(*log_in) for log_in in log_ins]
+    credentials = [principal.credential for principal in found if principal]
+    assert len(set(credentials)) == 3
+    assert people.credentials("ann") == set(credentials[:2])
+    assert MemoryDirectory([Entry(Principal("ann"), ("b",))]).credentials("ann") == {credentials[1]}
+
+
 def test_no_secret_is_shown() -> None:
     entry = Entry(JANE, ("hunter2",), (hash_token("hunter3"),))
     for shown in (repr(entry), repr(directory(entry)), str(vars(directory(entry)))):

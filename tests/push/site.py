@@ -16,8 +16,8 @@ from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
 from jmaplite.datatypes.mail import MAIL
 from jmaplite.directory import Directory, Principal
-from jmaplite.directory.credentials import PASSWORD
 from jmaplite.directory.memory import Entry, MemoryDirectory
+from jmaplite.directory.passwords import credential as password_of
 from jmaplite.push.capability import EMAIL_PUSH, SubscriptionSettings, with_push
 from jmaplite.push.client import Client as HTTPClient
 from jmaplite.push.client import Resolver
@@ -29,7 +29,8 @@ from jmaplite.store.sqlite import SQLiteStore
 from tests.mail.jmap import ALICE, BASE, BOB, CORE, TEAM, Client, Server
 from tests.push.receiver import Push, Reader, Receiver, on_loopback, trusting
 
-PEOPLE = (Entry(ALICE, ("secret",)), Entry(BOB, ("secret",)), Entry(TEAM))
+SECRET = "secret"
+PEOPLE = (Entry(ALICE, (SECRET,)), Entry(BOB, (SECRET,)), Entry(TEAM))
 URL = "https://push.example.com/device"
 
 
@@ -71,9 +72,9 @@ class PushServer(Server):
         finally:
             sender.stop()
 
-    def device(self, principal: Principal = ALICE, credential: str = PASSWORD) -> Device:
-        """A client that has logged in."""
-        return Device(self, replace(principal, credential=credential))
+    def device(self, principal: Principal = ALICE, credential: str = "") -> Device:
+        """A client that has logged in, with its password if nothing else is said."""
+        return Device(self, replace(principal, credential=credential or password_of(principal.name, SECRET)))
 
 
 @dataclass

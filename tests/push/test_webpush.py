@@ -15,7 +15,7 @@ from jmaplite.directory.memory import Entry, MemoryDirectory
 from jmaplite.push.outcome import retry_after
 from tests.mail.jmap import ALICE, BOB, TEAM, message
 from tests.push.receiver import HOST, Receiver, receiving
-from tests.push.site import Device, PushServer
+from tests.push.site import SECRET, Device, PushServer
 
 DAY = 86400
 
@@ -281,7 +281,14 @@ def test_the_time_to_live_ends_with_the_subscription(server: PushServer, receive
         assert receiver.next().headers["ttl"] == "60"
 
 
-@pytest.mark.parametrize("people", [(Entry(BOB), Entry(TEAM)), (Entry(ALICE, (), ("x:sha256:" + "0" * 64,)),)])
+@pytest.mark.parametrize(
+    "people",
+    [
+        (Entry(BOB), Entry(TEAM)),
+        (Entry(ALICE, (), ("x:sha256:" + "0" * 64,)),),
+        (Entry(ALICE, ("another password",)), Entry(BOB, ("secret",))),
+    ],
+)
 def test_a_subscription_ends_with_its_user_and_its_credentials(
     server: PushServer, receiver: Receiver, people: tuple[Entry, ...]
 ) -> None:
@@ -322,7 +329,9 @@ def test_a_slow_receiver_keeps_nobody_waiting_but_itself(server: PushServer, rec
 def test_what_is_too_long_for_one_message_comes_in_several(tmp_path: Path, receiver: Receiver) -> None:
     groups = [replace(TEAM, name=f"team{number}@example.org") for number in range(60)]
     everybody = replace(ALICE, member_of=tuple(group.name for group in groups))
-    server = PushServer(tmp_path / "many", allow_private=True, people=(Entry(everybody, ("x",)), *map(Entry, groups)))
+    server = PushServer(
+        tmp_path / "many", allow_private=True, people=(Entry(everybody, (SECRET,)), *map(Entry, groups))
+    )
     alice = server.device(everybody)
     with server.sending(throttle=0):
         alice.subscribed(receiver, keys=alice.reader.keys)

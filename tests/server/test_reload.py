@@ -229,6 +229,14 @@ def test_a_web_socket_goes_by_the_new_one_until_its_user_is_no_more(site: Runnin
         assert client.ended() == 1008
 
 
+def test_a_stream_ends_with_the_password_that_it_was_opened_by(site: Running) -> None:
+    with stream(site) as events, opened(site) as client:
+        site.change(secret="other")
+        while events.block() is not None:
+            pass
+        assert client.ended() == 1008
+
+
 def test_streams_end_when_push_is_switched_off(site: Running) -> None:
     """Who comes back finds none; a WebSocket that was opened without push stays through other changes."""
     with stream(site) as events, opened(site) as client:
