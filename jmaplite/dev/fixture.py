@@ -22,6 +22,7 @@ from jmaplite.core.context import Services
 from jmaplite.core.engine import Engine
 from jmaplite.datatypes.mail.transfer import Owner, Transfer
 from jmaplite.datatypes.submission.transfer import take_identities
+from jmaplite.delivery import Relay
 from jmaplite.dev.clock import Clock
 from jmaplite.dev.directory import FixtureDirectory
 from jmaplite.dev.engine import FixtureEngine
@@ -29,6 +30,7 @@ from jmaplite.dev.exchanges import Exchanges
 from jmaplite.dev.faults import Faults
 from jmaplite.dev.generator import Generator
 from jmaplite.dev.mail import bring
+from jmaplite.dev.outbox import DevOutbox
 from jmaplite.dev.pedant import Pedant
 from jmaplite.dev.pushes import FixtureEquipment, FixtureHub
 from jmaplite.dev.snapshots import INITIAL, Snapshots
@@ -38,7 +40,7 @@ from jmaplite.push import Hub, Visible
 from jmaplite.push.webpush import Equipment
 from jmaplite.server.extension import Extension, Running
 from jmaplite.server.ground import CannotServe, Ground
-from jmaplite.store import Store
+from jmaplite.store import Store, Writer
 from jmaplite.web import App
 
 SNAPSHOTS = "snapshots"
@@ -77,6 +79,7 @@ class Fixture(Extension):
         self.streams: Callable[[str], bool] = lambda user: False
         self.pedant = Pedant(self._capability_of, lambda user: self.streams(user))
         self.directory: FixtureDirectory | None = None
+        self.outbox = DevOutbox(self)
         self.snapshots: Snapshots
         self.engine: FixtureEngine
         self._ground: Ground
@@ -123,6 +126,10 @@ class Fixture(Extension):
         """What the sender of web pushes works with."""
         return FixtureEquipment(equipment.desk, equipment.client, equipment.glance, faults=self.faults)
 
+    def relay(self, base: Relay) -> Relay:
+        """What captures mail to other servers."""
+        return self.outbox
+
     def install(self, app: App) -> None:
         """An application is about to be used."""
         from jmaplite.dev.web import install
@@ -151,6 +158,21 @@ class Fixture(Extension):
     def urls(self) -> Mapping[str, tuple[str, ...]]:
         """Where the server's listeners accept connections."""
         return self._server.urls
+
+    @property
+    def services(self) -> Services:
+        """What requests share."""
+        return self.engine.services
+
+    @property
+    def fill(self) -> Callable[[Writer, str], None]:
+        """What a new account gets."""
+        return self.engine.catalog.fill
+
+    def everybody(self) -> Directory:
+        """Who is there, to be asked by address."""
+        assert self.directory is not None
+        return self.directory
 
     def principals(self) -> list[Principal]:
         """Everybody."""
@@ -209,6 +231,7 @@ class Fixture(Extension):
         """Go back to the beginning: mail, users, clock, faults, exchanges. Answers how many accounts there are."""
         assert self.directory is not None
         self.faults.clear()
+        self.outbox.clear()
         self.directory.clear()
         self.clock.reset()
         count = self.snapshots.put_back(INITIAL, seed)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jmaplite.dev.clock import Clock
     from jmaplite.dev.faults import Faults
     from jmaplite.dev.in_process import FixtureServer
+    from jmaplite.dev.outbox import DevOutbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +107,11 @@ def jmap_clock(jmap_server: FixtureServer) -> Iterator[Clock]:
     """The server's clock; it tells the real time again after the test."""
     yield jmap_server.fixture.clock
     jmap_server.fixture.clock.reset()
+
+
+@pytest.fixture
+def jmap_outbox(jmap_server: FixtureServer) -> Iterator[DevOutbox]:
+    """What goes to other servers: `wait(count)`, `messages()`, `clear()`. It is empty at first."""
+    jmap_server.fixture.outbox.clear()
+    yield jmap_server.fixture.outbox
+    jmap_server.fixture.outbox.clear()

@@ -13,6 +13,7 @@ from quart import Response, request
 from jmaplite import __version__
 from jmaplite.core.errors import RequestError
 from jmaplite.core.json import NotJSON, loads
+from jmaplite.dev import outbox
 from jmaplite.dev.control import OPERATIONS
 from jmaplite.dev.exchanges import Exchange
 from jmaplite.dev.fixture import Fixture
@@ -55,7 +56,8 @@ WAIT = Operation(
 )
 WATCH = Operation("GET", "/exchanges/stream", "Exchanges as they are made, as server-sent events.", _elsewhere)
 
-ALL = (*OPERATIONS, WAIT, WATCH)
+IN_THREADS = (*OPERATIONS, *outbox.OPERATIONS)
+ALL = (*IN_THREADS, WAIT, WATCH)
 
 
 def install(app: App, fixture: Fixture) -> None:
@@ -63,7 +65,7 @@ def install(app: App, fixture: Fixture) -> None:
     app.extensions[FIXTURE] = fixture
     app.asgi_http_class = FixtureExchange
     app.asgi_websocket_class = FixtureSocket
-    for number, operation in enumerate(OPERATIONS):
+    for number, operation in enumerate(IN_THREADS):
         rule = API + re.sub(r"{(\w+)}", r"<\1>", operation.path)
         app.add_url_rule(rule, f"dev{number}", _view(fixture, operation), methods=[operation.method])
 
