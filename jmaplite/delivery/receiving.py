@@ -7,8 +7,7 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
 from jmaplite.datatypes.submission.addresses import is_address
+from jmaplite.delivery.accepting import Accepting, Speaker
 from jmaplite.delivery.incoming import Arriving, Incoming
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ NOBODY = "<>"
 _LINE_OCTETS = 1 << 20
 """The longest line of a message that is taken, though none should be longer than 1,000 octets."""
 
-_ACCEPTED = 64
-_PAUSE_SECONDS = 0.5
 _COMMAND_OCTETS = 2048
 _CODED = re.compile(r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3} ")
 _STATUS = {
@@ -201,91 +199,24 @@ def _protocol(session: Session, envelope: Envelope, *, is_lmtp: bool) -> str:
     return name + ("S" if session.ssl is not None else "")
 
 
-class Receiving:
+class Receiving(Accepting):
     """A listener for mail at work. While it runs it may become another; connections stay as they began."""
 
     def __init__(self, incoming: Incoming, threads: int = 8) -> None:
+        super().__init__("mail", threads)
         self.incoming = incoming
         self._receiver = Receiver("lmtp")
-        self._sockets: list[socket.socket] = []
-        self._greetings: set[asyncio.Task[None]] = set()
-        self._connections: set[Any] = set()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="mail")
 
     def become(self, receiver: Receiver, incoming: Incoming, sockets: Collection[socket.socket]) -> None:
         """Accept connections on sockets (that stay the caller's) from now on, and none on others."""
-        loop = asyncio.get_running_loop()
         self._receiver, self.incoming = receiver, incoming
-        self.narrow(sockets)
-        for inner in sockets:
-            if inner not in self._sockets:
-                inner.setblocking(False)
-                loop.add_reader(inner, self._accept, inner)
-        self._sockets = list(sockets)
+        self.accept(sockets, receiver.tls if receiver.is_implicit else None, receiver.max_connections)
 
-    @property
-    def connections(self) -> int:
-        """How many connections there are."""
-        return len(self._connections)
-
-    def narrow(self, sockets: Collection[socket.socket]) -> None:
-        """Accept nothing more on other sockets than these."""
-        for inner in [one for one in self._sockets if one not in sockets]:
-            asyncio.get_running_loop().remove_reader(inner)
-            self._sockets.remove(inner)
-
-    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something that takes time in a thread. What was begun is ended, whether or not the peer waits for it."""
-        return await asyncio.wrap_future(self._threads.submit(work, *arguments))
-
-    async def stop(self, seconds: float | None) -> None:
-        """Accept no more, and cut off what does not end in time (None: it has all time)."""
-        self.narrow(())
-        tasks = {one._handler_coroutine for one in self._connections if one._handler_coroutine is not None}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        await asyncio.to_thread(self._threads.shutdown)
-
-    def _accept(self, inner: socket.socket) -> None:
-        """Take what waits at a socket; at most a few at a time, for others wait too."""
-        loop = asyncio.get_running_loop()
-        for _ in range(_ACCEPTED):
-            try:
-                connection, _address = inner.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                logger.warning("no connection can be accepted: %s", error)
-                loop.remove_reader(inner)
-                loop.call_later(_PAUSE_SECONDS, self._resume, inner)
-                return
-            if len(self._connections) >= self._receiver.max_connections:
-                connection.close()
-                continue
-            connection.setblocking(False)
-            tls = self._receiver.tls if self._receiver.is_implicit else None
-            greeting = loop.create_task(self._greet(connection, tls))
-            self._greetings.add(greeting)
-            greeting.add_done_callback(self._greetings.discard)
-
-    def _resume(self, inner: socket.socket) -> None:
-        if inner in self._sockets:
-            asyncio.get_running_loop().add_reader(inner, self._accept, inner)
-
-    async def _greet(self, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._speaker, connection, ssl=tls)
-        except (OSError, TimeoutError) as error:
-            logger.info("a connection for mail did not come about: %s", error)
-            connection.close()
-
-    def _speaker(self) -> asyncio.Protocol:
+    def speaker(self) -> Speaker:
+        """What speaks on a new connection."""
         kind = _LMTP if self._receiver.protocol == "lmtp" else _SMTP
         office = self.incoming.office
-        speaker = kind(
+        protocol = kind(
             Handler(self),
             data_size_limit=office.largest,
             enable_SMTPUTF8=True,
@@ -295,19 +226,20 @@ class Receiving:
             timeout=IDLE_SECONDS,
             loop=asyncio.get_running_loop(),
         )
-        self._watch(speaker)
+        speaker = Speaker(protocol, lambda: protocol._handler_coroutine)
+        self._watch(protocol, speaker)
         return speaker
 
-    def _watch(self, speaker: Any) -> None:
+    def _watch(self, protocol: Any, speaker: Speaker) -> None:
         """Know a connection from its beginning to its end."""
-        made, lost = speaker.connection_made, speaker.connection_lost
+        made, lost = protocol.connection_made, protocol.connection_lost
 
         def connection_made(transport: Any) -> None:
-            self._connections.add(speaker)
+            self.begun(speaker)
             made(transport)
 
         def connection_lost(error: Exception | None) -> None:
-            self._connections.discard(speaker)
+            self.ended(speaker)
             lost(error)
 
-        speaker.connection_made, speaker.connection_lost = connection_made, connection_lost
+        protocol.connection_made, protocol.connection_lost = connection_made, connection_lost

@@ -8,15 +8,18 @@ from pathlib import Path
 
 from jmaplite.config import Config
 from jmaplite.delivery import Incoming
+from jmaplite.delivery.managesieve import Desk
 from jmaplite.directory.credentials import Credentials
 from jmaplite.formats.mime import decode
 from jmaplite.push import Hub
 from jmaplite.server.extension import Extension
 from jmaplite.server.ground import Ground
 from jmaplite.server.parts import Parts, furnish, office
+from jmaplite.server.scripts import log_in
 from jmaplite.server.settings import http_settings, listeners
 from jmaplite.server.watching import Mark, mark, named
 from jmaplite.web import App, Listener, Status, Timeouts, create_admin, create_app
+from jmaplite.web.rates import Rates
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ class Edition:
     credentials: Credentials
     app: App
     admin: App
+    desk: Desk
     marks: dict[Path, Mark]
     """What tells whether files of the directory have changed since."""
 
@@ -86,7 +90,8 @@ def edition(
     settings = http_settings(config, timeouts)
     app = create_app(parts.engine, credentials, decode, settings, hub, status.metrics)
     extension.install(app)
-    return Edition(config, parts, credentials, app, create_admin(settings, status), marks)
+    desk = Desk(parts.engine, log_in(credentials, Rates(settings.rates)))
+    return Edition(config, parts, credentials, app, create_admin(settings, status), desk, marks)
 
 
 def _is_known_alike(before: Config, config: Config) -> bool:

@@ -18,6 +18,7 @@ from jmaplite.server.ground import CannotServe, opened
 from jmaplite.server.mail import PROTOCOLS, MailListening
 from jmaplite.server.measures import Measures
 from jmaplite.server.parts import Parts
+from jmaplite.server.scripts import ScriptListening
 from jmaplite.server.sockets import Sockets
 from jmaplite.web import (
     CannotListen,
@@ -32,6 +33,9 @@ from jmaplite.web import (
 )
 
 logger = logging.getLogger(__name__)
+
+AnyListening = Listening | MailListening | ScriptListening
+"""One listener at work, whatever is spoken there."""
 
 Told = dict[str, tuple[Listener, Certificates | None]]
 """Listeners by their ids, with what they need for TLS."""
@@ -59,8 +63,8 @@ class Server:
         self.status = Status(self._ground.failure, self._directory_failure)
         self._edition = edition(self._ground, self._hub, self.status, config, timeouts, self._extension)
         self._sockets = Sockets()
-        self._listening: dict[str, Listening | MailListening] = {}
-        self._leaving: list[Listening | MailListening] = []
+        self._listening: dict[str, AnyListening] = {}
+        self._leaving: list[AnyListening] = []
         self._retiring: set[Edition] = set()
         self._farewells: set[asyncio.Task[None]] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -189,7 +193,7 @@ class Server:
         for name, listening in list(self._listening.items()):
             # A socket may go over to another listener.
             listening.narrow(sockets.of(told[name][0]) if name in told else ())
-            if name not in told or _is_for_mail(told[name][0]) != isinstance(listening, MailListening):
+            if name not in told or not isinstance(listening, _kind(told[name][0])):
                 self._in_background(self._part_from(self._listening.pop(name)))
                 lines.append(f"jmaplite: listener {name} is no more")
         for name, (listener, certificates) in told.items():
@@ -204,9 +208,15 @@ class Server:
 
     def _become(
         self, name: str, listener: Listener, sockets: list[ListeningSocket], certificates: Certificates | None
-    ) -> Listening | MailListening:
-        """Have a listener do what is asked of it, over JMAP or for mail."""
-        if _is_for_mail(listener):
+    ) -> AnyListening:
+        """Have a listener do what is asked of it, over JMAP, for mail or for scripts."""
+        if _kind(listener) is ScriptListening:
+            desk = self._edition.desk
+            scripts = self._listening.setdefault(name, ScriptListening(listener, desk))
+            assert isinstance(scripts, ScriptListening)
+            scripts.become(listener, desk, sockets, certificates)
+            return scripts
+        if _kind(listener) is MailListening:
             incoming = self._edition.incoming
             mail = self._listening.setdefault(name, MailListening(listener, incoming))
             assert isinstance(mail, MailListening)
@@ -218,7 +228,7 @@ class Server:
         listening.become(listener, app, sockets, certificates)
         return listening
 
-    async def _part_from(self, listening: Listening | MailListening) -> None:
+    async def _part_from(self, listening: AnyListening) -> None:
         """Let a listener end when all that came in by it has."""
         self._leaving.append(listening)
         try:
@@ -239,5 +249,8 @@ class Server:
         task.add_done_callback(self._farewells.discard)
 
 
-def _is_for_mail(listener: Listener) -> bool:
-    return listener.protocol in PROTOCOLS
+def _kind(listener: Listener) -> type[AnyListening]:
+    """What a listener is served by."""
+    if listener.protocol == "managesieve":
+        return ScriptListening
+    return MailListening if listener.protocol in PROTOCOLS else Listening

@@ -143,7 +143,7 @@ def _cors(cors: table.Cors) -> Cors | None:
 
 def listeners(config: Config) -> tuple[Listener, ...]:
     """The listeners, with the files of their certificates."""
-    return tuple(_listener(config, one) for one in config.listeners if one.protocol != "managesieve")
+    return tuple(_listener(config, one) for one in config.listeners)
 
 
 def _listener(config: Config, listener: table.Listener) -> Listener:
@@ -173,7 +173,7 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
 
 def _speaks_tls(listener: table.Listener) -> bool:
     """Whether TLS is spoken from the first octet, or may be begun by STARTTLS."""
-    begun = listener.protocol in ("lmtp", "smtp") and bool(listener.tls_certificate)
+    begun = listener.protocol in ("lmtp", "smtp", "managesieve") and bool(listener.tls_certificate)
     return listener.tls_enable and (listener.tls_implicit or begun)
 
 
