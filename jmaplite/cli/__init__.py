@@ -31,6 +31,7 @@ COMMANDS = {
     "import": Place("imports", "Bring mail in from files."),
     "export": Place("export", "Write an account's mail to files."),
     "deliver": Place("deliver", "Put the message on standard input into accounts."),
+    "sieve": Place("sieve", "Check a Sieve script, or show what it would do."),
     "queue": Place("queue", "List what waits to be sent; try it now, hold it, take it out."),
     "conversations": Place("conversations", "Make Threads anew, clear, check or list them."),
     "backup": Place("backup", "Copy everything that is stored into a new DIRECTORY"),

@@ -30,6 +30,7 @@ from jmaplite.formats.sieve.outside import Outside
 from jmaplite.formats.sieve.parsing import parse
 from jmaplite.formats.sieve.refusals import delivery_report, disposition_report, protocol_lines
 from jmaplite.formats.sieve.run import run
+from jmaplite.formats.sieve.wording import in_words
 
 __all__ = [
     "CAPABILITIES",
@@ -57,6 +58,7 @@ __all__ = [
     "Vacation",
     "delivery_report",
     "disposition_report",
+    "in_words",
     "mime_reason",
     "notice",
     "parse",
