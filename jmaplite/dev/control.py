@@ -11,6 +11,7 @@ import orjson
 from jmaplite import __version__
 from jmaplite.core.kinds import utc_date, utc_seconds
 from jmaplite.datatypes.mail.transfer import Owner, TransferFailed
+from jmaplite.dev.described import described
 from jmaplite.dev.directory import NoSuchName
 from jmaplite.dev.exchanges import Wanted, har
 from jmaplite.dev.faults import BadRule
@@ -55,6 +56,8 @@ def show(fixture: Fixture, given: Given) -> Any:
         ],
         "clock": _clock(fixture),
         "snapshots": fixture.snapshots.names(),
+        "options": dict(fixture.chosen),
+        "profiles": {name: profile.title for name, profile in PROFILES.items()},
     }
 
 
@@ -109,6 +112,21 @@ def remove_user(fixture: Fixture, given: Given) -> Any:
     if not fixture.remove_user(given["name"]):
         raise Refused(404, f"no user {given['name']!r} was made at run time")
     return {}
+
+
+def log_in(fixture: Fixture, given: Given) -> Any:
+    """Be a user, whatever the password."""
+    assert fixture.directory is not None
+    try:
+        token = fixture.directory.admit(given["user"])
+    except NoSuchName as error:
+        raise Refused(404, str(error)) from None
+    return {"name": given["user"], "token": token}
+
+
+def show_types(fixture: Fixture, given: Given) -> Any:
+    """What methods and types there are."""
+    return described(fixture.engine.catalog)
 
 
 def deliver(fixture: Fixture, given: Given) -> Any:
@@ -301,6 +319,14 @@ OPERATIONS = (
         status=201,
     ),
     Operation("DELETE", "/users/{name}", "Take away a user that was made at run time.", remove_user),
+    Operation(
+        "POST",
+        "/login",
+        "A bearer token by which a page is a user, whatever the password.",
+        log_in,
+        {"user": Member("String", "a name", required=True)},
+    ),
+    Operation("GET", "/types", "Methods with arguments, types with properties, conditions and sorts.", show_types),
     Operation(
         "POST",
         "/deliver",

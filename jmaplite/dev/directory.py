@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import threading
+from collections import OrderedDict
+from dataclasses import replace
 
 from jmaplite.directory import Directory, Principal
 from jmaplite.directory.memory import Entry, MemoryDirectory
+
+PAGE = "inspector"
+"""The `credential` of whoever has logged in by a token of the inspector."""
+
+_MOST_PAGES = 1000
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f/]{1,255}")
 
@@ -28,6 +36,22 @@ class FixtureDirectory:
         self._lock = threading.Lock()
         self._made: dict[str, Entry] = {}
         self._own = MemoryDirectory(())
+        self._pages: OrderedDict[str, str] = OrderedDict()
+
+    def admit(self, name: str) -> str:
+        """A token by which the inspector is a user, whatever that user's password. Raises NoSuchName."""
+        if self.principal(name) is None:
+            raise NoSuchName(f"there is no user {name!r}")
+        token = f"{PAGE}-{secrets.token_urlsafe(16)}"
+        with self._lock:
+            self._pages[token] = name
+            while len(self._pages) > _MOST_PAGES:
+                self._pages.popitem(last=False)
+        return token
+
+    def is_page(self, authorization: str) -> bool:
+        """Whether a request with this Authorization header comes from the inspector."""
+        return authorization.removeprefix("Bearer ") in self._pages
 
     def make(
         self,
@@ -93,6 +117,10 @@ class FixtureDirectory:
 
     def verify_token(self, token: str) -> Principal | None:
         """The principal that a bearer token belongs to, or None."""
+        name = self._pages.get(token)
+        if name is not None:
+            found = self.principal(name)
+            return found and replace(found, credential=PAGE)
         return self._own.verify_token(token) or self.base.verify_token(token)
 
     def principal(self, name: str) -> Principal | None:

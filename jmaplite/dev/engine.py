@@ -12,6 +12,7 @@ from jmaplite.core.context import Context, Method, Response, Services
 from jmaplite.core.engine import Answer, Engine
 from jmaplite.core.errors import MethodError, RequestError
 from jmaplite.core.json import NotJSON, dumps, loads
+from jmaplite.dev.directory import PAGE
 from jmaplite.dev.exchanges import Call, Exchange, Exchanges, Warned, states
 from jmaplite.dev.faults import Effect, Event, Faults, Rule, fails
 from jmaplite.dev.pedant import Looked, Pedant
@@ -66,12 +67,35 @@ class FixtureEngine(Engine):
         called: list[tuple[str, str]] | None = None,
     ) -> bytes:
         """The Response document, after what rules have to say. Raises RequestError, and Broken for whole requests."""
-        exchange = Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, f"{base_url}/jmap/")
+        inner = super().process
+        watched = self._exchange(principal, f"{base_url}/jmap/", body, transport)
+        return self._watched(watched, principal, lambda: inner(principal, base_url, body, called=called))
+
+    def respond(
+        self, principal: Principal, base_url: str, value: Any, *, called: list[tuple[str, str]] | None = None
+    ) -> bytes:
+        """The same to the value of a Request document, which has come over a WebSocket. Raises as `process` does."""
+        inner = super().respond
+        if self._looking or _is_page(principal, value):
+            return inner(principal, base_url, value, called=called)
+        watched = self._exchange(principal, f"{base_url}/jmap/ws/", dumps(value), "websocket")
+        return self._watched(watched, principal, lambda: inner(principal, base_url, value, called=called))
+
+    def _exchange(self, principal: Principal, url: str, body: bytes, transport: str) -> Exchange:
+        return Exchange(self._exchanges.number(), transport, principal.name, time.time(), body, url)
+
+    @property
+    def _looking(self) -> bool:
+        """Whether this thread is at a request that is looked at already, or must not be."""
+        return getattr(self._local, "exchange", None) is not None or getattr(self._local, "quiet", False)
+
+    def _watched(self, exchange: Exchange, principal: Principal, answer: Callable[[], bytes]) -> bytes:
+        """An answer as rules have it, written down."""
         self._local.exchange = exchange
         began = time.perf_counter()
         try:
-            rule = self._fired(principal, body, exchange)
-            exchange.response = super().process(principal, base_url, body, called=called)
+            rule = self._fired(principal, exchange.request, exchange)
+            exchange.response = answer()
             if rule is not None:
                 exchange.response = spoilt(exchange.response, rule.effect)
         except RequestError as error:
@@ -86,7 +110,11 @@ class FixtureEngine(Engine):
 
     def quietly(self, principal: Principal, body: bytes) -> bytes:
         """The Response document without faults, and not in the log. Raises RequestError."""
-        return super().process(principal, "http://fixture", body)
+        self._local.quiet = True
+        try:
+            return super().process(principal, "http://fixture", body)
+        finally:
+            self._local.quiet = False
 
     def perform(self, context: Context, method: Method, arguments: dict[str, Any]) -> Response:
         """What a method answers, or what a rule has it answer."""
@@ -166,6 +194,16 @@ class FixtureEngine(Engine):
             return []
         looked = Looked(exchange.user, self.services.clock(), using, calls, state)
         return self._pedant.look(looked)
+
+
+def _is_page(principal: Principal, value: Any) -> bool:
+    """Whether a request is the inspector's for what it shows: neither faults nor the log are for these."""
+    return (
+        principal.credential == PAGE
+        and isinstance(value, dict)
+        and isinstance(value.get("id"), str)
+        and value["id"].startswith("page")
+    )
 
 
 def spoilt(octets: bytes, effect: Effect) -> bytes:

@@ -68,13 +68,21 @@ class FixtureExchange(Exchange):
 
     async def _response(self, request: JMAPRequest) -> Response:
         fixture: Fixture = self.app.extensions[FIXTURE]
-        if request.path.startswith(PREFIX):
+        if request.path.startswith(PREFIX) or self._is_page(fixture, request):
             return await super()._response(request)
         if request.path == _API and request.method == "POST":
             response = await super()._response(request)
             self._cut = response.headers.pop(CUT, None) is not None
             return response
         return await self._logged(fixture, request)
+
+    @staticmethod
+    def _is_page(fixture: Fixture, request: JMAPRequest) -> bool:
+        """Whether the inspector asks for something that it shows."""
+        authorization = request.headers.get("Authorization")
+        if authorization is None or request.path == _API or fixture.directory is None:
+            return False
+        return fixture.directory.is_page(authorization)
 
     async def _logged(self, fixture: Fixture, request: JMAPRequest) -> Response:
         transport = "eventsource" if request.path == _EVENTS else "http"

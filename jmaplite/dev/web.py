@@ -18,6 +18,7 @@ from jmaplite.dev.control import OPERATIONS
 from jmaplite.dev.exchanges import Exchange
 from jmaplite.dev.fixture import Fixture
 from jmaplite.dev.http import FIXTURE, PREFIX, FixtureExchange, FixtureSocket
+from jmaplite.dev.inspector import Inspector
 from jmaplite.dev.operations import Member, Operation, Refused, openapi
 from jmaplite.dev.waiting import LONGEST, holds, until
 from jmaplite.directory import DirectoryUnavailable
@@ -65,6 +66,10 @@ def install(app: App, fixture: Fixture) -> None:
     app.extensions[FIXTURE] = fixture
     app.asgi_http_class = FixtureExchange
     app.asgi_websocket_class = FixtureSocket
+    if not fixture.options.control:
+        return
+    if fixture.options.inspector:
+        Inspector().install(app)
     for number, operation in enumerate(IN_THREADS):
         rule = API + re.sub(r"{(\w+)}", r"<\1>", operation.path)
         app.add_url_rule(rule, f"dev{number}", _view(fixture, operation), methods=[operation.method])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -43,6 +44,23 @@ class Browser:
         """Go to a page, and wait until it is there."""
         self.driver.get(url)
 
+    def said(self) -> list[str]:
+        """What has come to the console since the last time."""
+        return [entry["message"] for entry in self._log("browser")]
+
+    def asked(self) -> list[str]:
+        """Every URL that was asked for since the last time, by pages and the frames in them."""
+        events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
+        return [
+            one["params"]["request"]["url"] if "request" in one["params"] else one["params"]["url"]
+            for one in events
+            if one["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
+        ]
+
+    def _log(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.driver.execute("getLog", {"type": name})["value"]
+        return found
+
     def run(self, body: str, *arguments: Any) -> Any:
         """What the body of an async JavaScript function returns in the page; `args` are the arguments.
 
@@ -67,6 +85,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
     options.binary_location = program
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     made = Chrome(options, ChromeService(driver))
     try:
         made.set_script_timeout(PATIENCE)

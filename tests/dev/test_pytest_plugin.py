@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "pytest"
 def test_the_example_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "test_client.py").write_text((EXAMPLE / "test_client.py").read_text())
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 passed" in done.stdout

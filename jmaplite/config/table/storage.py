@@ -60,7 +60,9 @@ class Dev:
 
     enable: bool = option("enable", BOOLEAN, "Whether any of this is there.", default=False)
     control: bool = option("control", BOOLEAN, "The control API.", default=True)
-    inspector: bool = option("inspector", BOOLEAN, "The inspector, a web page.", default=True)
+    inspector: bool = option(
+        "inspector", BOOLEAN, "The inspector, a web page at /dev/ that needs the control API.", default=True
+    )
     auto_provision: bool = option(
         "auto-provision", BOOLEAN, "Make every user at the first log-in, whatever the password.", default=False
     )

@@ -30,6 +30,7 @@ class Signature:
     """The arguments that a method takes."""
 
     def __init__(self, arguments: Mapping[str, Argument], kinds: Mapping[str, Any] | None = None) -> None:
+        self.arguments = arguments
         self._arguments: dict[str, tuple[str, Any, Checker]] = {
             name: (argument.kind, argument.default, compile_kind(argument.kind, kinds or {}))
             for name, argument in arguments.items()
