@@ -11,6 +11,8 @@ from jmaplite.core.methods.arguments import state_string
 from jmaplite.push.states import state_change
 
 _MARK = re.compile(r"([A-Za-z0-9_-]{1,255})\.([0-9a-f]{1,16})")
+_LONGEST_PART = 255 + 1 + 16 + 1
+_ACCOUNTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,13 @@ def format_state(epoch: str, marks: Mapping[str, int]) -> str:
     return "~".join((epoch, *(f"{account_id}.{mark:x}" for account_id, mark in marks.items())))
 
 
-def parse_state(epoch: str, text: str) -> dict[str, int]:
-    """The counters in a text that was made so in this epoch. What cannot be understood counts as never told."""
+def parse_state(epoch: str, text: str, accounts: int) -> dict[str, int]:
+    """The counters in a text that was made so in this epoch for a user who sees so many accounts, or hundreds more.
+
+    What cannot be understood counts as never told, and so does a text that is longer than any such.
+    """
+    if len(text) > len(epoch) + max(accounts, _ACCOUNTS) * _LONGEST_PART:
+        return {}
     begin, *parts = text.split("~")
     if begin != epoch:
         return {}

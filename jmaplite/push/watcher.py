@@ -81,7 +81,7 @@ class Watcher:
         self._types = None if types is None else frozenset(types)
         if not goes_on:
             self._epoch = self._hub.epoch
-            told = {} if since is None else parse_state(self._epoch, since)
+            told = {} if since is None else parse_state(self._epoch, since, len(self._view))
             self._marks = {account_id: mark for account_id, mark in told.items() if account_id in self._view}
         self._begins_now = since is None and not goes_on
         self._unseen = set(self._view)

@@ -48,6 +48,9 @@ SMALL_OCTETS = 65536
 MOST_MESSAGES = 64
 """Requests of one WebSocket that are under way at the same time, where no limit is lower."""
 
+MOST_TYPES, LONGEST_TYPE = 1000, 100
+"""Of the names of types that a client may ask for: they are kept as long as it is told of changes."""
+
 _POLICY, _TOO_LARGE, _GOING_AWAY = 1008, 1009, 1001
 
 _is_data_types = compile_kind("String[]|null")
@@ -227,6 +230,10 @@ class Socket:
         types, since = value.get("dataTypes"), value.get("pushState")
         if not _is_data_types(types):
             raise _not_request("dataTypes is not a String[]|null")
+        if types is not None and (len(types) > MOST_TYPES or any(len(name) > LONGEST_TYPE for name in types)):
+            raise _not_request(
+                f"dataTypes has more than {MOST_TYPES} names, or one of more than {LONGEST_TYPE} characters"
+            )
         if since is not None and not isinstance(since, str):
             raise _not_request("pushState is not a String")
         if not self._sockets.settings.push.enabled:

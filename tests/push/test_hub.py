@@ -229,6 +229,17 @@ def test_who_was_told_what_never_was_is_told_all(tmp_path: Path, what: str) -> N
 
 
 @scene
+async def test_a_place_that_is_longer_than_any_is_not_read(scene: Scene) -> None:
+    """It would take the event loop seconds."""
+    scene.change(scene.one, "A")
+    with scene.watch() as watcher:
+        left_off = (await watcher.next()).state
+    for more, everything in ((1000, False), (10_000, True)):
+        with scene.watch(since=left_off + "~a.1" * more) as watcher:
+            assert bool((await watcher.next()).changed) == everything
+
+
+@scene
 async def test_after_a_restore_everything_is_news(scene: Scene) -> None:
     watcher = scene.watch(throttle=0)
     left_off = (await watcher.next()).state

@@ -246,6 +246,16 @@ def test_a_push_state_that_never_was_is_answered_with_all_states(site: Site) -> 
         assert client.hear()["changed"].keys() == site.session["accounts"].keys()
 
 
+@pytest.mark.parametrize("types", [["Mailbox"] * 1001, ["x" * 101]])
+def test_nobody_has_any_number_of_types_kept(site: Site, types: list[str]) -> None:
+    with opened(site) as client:
+        client.tell({"@type": "WebSocketPushEnable", "dataTypes": types, "id": "e"})
+        error = client.hear()
+        assert (error["type"], error["requestId"]) == (ERROR + "notRequest", "e")
+        enable(client, ["Mailbox"] * 1000)
+        assert client.ask()["@type"] == "Response"
+
+
 def test_enabling_again_changes_what_is_told(site: Site) -> None:
     with opened(site) as client:
         enable(client, ["Email"])
