@@ -35,13 +35,14 @@ CONNECTION: ContextVar[Connection] = ContextVar("connection")
 class FixtureWatcher(Watcher):
     """A client whose changes rules may have something to say about."""
 
-    __slots__ = ("_connection", "_queue")
+    __slots__ = ("_connection", "_is_first", "_queue")
 
     _hub: FixtureHub
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._connection = CONNECTION.get(None)
+        self._is_first = False
         self._queue: deque[tuple[float, News | None]] = deque()
         """What is to be told, each not before a time of the hub's; None is the end of the stream."""
 
@@ -62,8 +63,7 @@ class FixtureWatcher(Watcher):
             if self._is_gone is not None:
                 raise Ended(gone=self._is_gone)
             if not self._queue:
-                is_first = self._unseen is not None
-                self._queue.extend(self._judged(await super().next(), is_first))
+                self._queue.extend(self._judged(await super().next()))
             elif (left := self._queue[0][0] - self._hub.now()) > 0:
                 await self._pause(left)
             elif (news := self._queue.popleft()[1]) is not None:
@@ -71,18 +71,24 @@ class FixtureWatcher(Watcher):
             else:
                 self._cut()
 
-    def _judged(self, news: News, is_first: bool) -> Iterable[tuple[float, News | None]]:
+    def _tell(self) -> News:
+        self._is_first = self._unseen is not None
+        return super()._tell()
+
+    def _judged(self, news: News) -> Iterable[tuple[float, News | None]]:
         rule = self._rule(news)
         if rule is None:
             return [(0.0, news)]
         effect = rule.effect
         when = self._hub.now() + effect.delay
+        is_socket = self._connection is not None and self._connection.transport == "websocket"
+        # Whoever begins waits for where things are, and a WebSocket lets nothing that it is asked pass this.
+        begin = [(0.0, News({}, news.state))] if self._is_first and (is_socket or effect.push == "drop") else []
         if effect.drop_stream:
-            return [(when, None)]
+            return [*begin, (when, None)]
         if effect.push == "drop":
-            # Whoever begins waits for where things are, whether or not it is told what has changed.
-            return [(when, News({}, news.state))] if is_first else []
-        return [(when, news)] * (2 if effect.push == "repeat" else 1)
+            return begin
+        return [*begin, *[(when, news)] * (2 if effect.push == "repeat" else 1)]
 
     def _rule(self, news: News) -> Rule | None:
         """The rule that fires because of any of the accounts that have changed."""

@@ -132,6 +132,16 @@ def test_who_does_not_wait_for_what_is_late_is_told_when_it_comes_back(prompt: S
         assert heard(client)[0] == state
 
 
+def test_what_is_late_holds_up_no_request(prompt: Site) -> None:
+    with pushing(prompt) as client:
+        change(prompt, "first")
+        _, since = heard(client)
+    change(prompt, "late")
+    number = rule(prompt, {"push": "delay", "delay": 3600}, transport="websocket")
+    with pushing(prompt, since):
+        assert fired(prompt, number) == 1
+
+
 def test_a_stream_ends_instead_and_who_comes_back_has_missed_nothing(prompt: Site) -> None:
     rule(prompt, {"dropStream": True}, transport="eventsource")
     with stream(prompt) as found:
