@@ -61,7 +61,7 @@ type = "memory"                   # the users stand in this file; other types ar
 
 [[directory."memory".principals]] # one table for each person
 name = {user}                     # to log in with; also the name of the account
-type = "admin"                    # "individual" for others
+type = "individual"               # "group" for an account that several share
 secret = {secret}
 email = [{user}]                  # addresses that receive mail here; the first is the sender of new mail
 quota = 0                         # octets that the account may hold, such as "2G"; 0 is without limit

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
+from jmaplite.config import directory_checks
+from jmaplite.config.directory_checks import wrong
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Place
 from jmaplite.config.settings import Names, Setting, Settings, dotted
@@ -15,18 +16,16 @@ from jmaplite.config.table import Store, capabilities
 
 _LISTENER = "server.listener.<id>"
 _CERTIFICATE = "certificate.<id>"
+_FOR = {"url": ("jmap",), "proxy.trusted-networks": ("jmap", "admin")}
+"""Options of a listener that mean something with some protocols only."""
+
 _DIRECTORY = "directory.<id>"
-_PEOPLE = ("directory.<id>.principals[]", "directory.<id>.users[]", "directory.<id>.groups[]")
 
 
 def check(settings: Settings) -> None:
     """Note every mistake that lies between settings. What is missing or wrong by itself is left out here."""
-    for one in _CHECKS:
+    for one in (*_CHECKS, *directory_checks.CHECKS):
         one(settings)
-
-
-def _wrong(settings: Settings, setting: Setting, message: str, element: int | None = None) -> None:
-    settings.mistake(setting.place if element is None else setting.places[element], setting.key, message)
 
 
 def _names(found: Iterable[Names]) -> str:
@@ -44,7 +43,7 @@ def _directory_exists(settings: Settings) -> None:
     directory = settings.get("jmap.directory")
     found = settings.instances(_DIRECTORY)
     if directory is not None and (directory.value,) not in found:
-        _wrong(settings, directory, f"there is no directory {quoted(directory.value)}{_names(found)}")
+        wrong(settings, directory, f"there is no directory {quoted(directory.value)}{_names(found)}")
 
 
 def _certificates_exist(settings: Settings) -> None:
@@ -52,7 +51,7 @@ def _certificates_exist(settings: Settings) -> None:
     named = [*settings.all(f"{_LISTENER}.tls.certificate").values(), settings.get("server.tls.certificate")]
     for name in (*named, *settings.all(f"{_LISTENER}.tls.sni[].certificate").values()):
         if name is not None and (name.value,) not in found:
-            _wrong(settings, name, f"there is no certificate {quoted(name.value)}{_names(found)}")
+            wrong(settings, name, f"there is no certificate {quoted(name.value)}{_names(found)}")
 
 
 def _tls_has_a_certificate(settings: Settings) -> None:
@@ -63,11 +62,11 @@ def _tls_has_a_certificate(settings: Settings) -> None:
         certificate = settings.get(f"{_LISTENER}.tls.certificate", names)
         protocol = settings.get(f"{_LISTENER}.protocol", names)
         if implicit is not None and implicit.value and not default and not _is_set(settings, "tls.certificate", names):
-            _wrong(settings, implicit, "TLS needs a certificate, and tls.certificate is not set")
+            wrong(settings, implicit, "TLS needs a certificate, and tls.certificate is not set")
         starts = protocol is not None and protocol.value not in ("jmap", "admin")
         unused = not starts and not _is_set(settings, "tls.implicit", names)
         if certificate is not None and unused and (certificate.value,) in certificates:
-            _wrong(settings, certificate, "is not used: tls.implicit is not set")
+            wrong(settings, certificate, "is not used: tls.implicit is not set")
 
 
 def _listener(settings: Settings, name: str, names: Names) -> Setting | None:
@@ -80,6 +79,15 @@ def _is_set(settings: Settings, name: str, names: Names) -> bool:
     return settings.was_wrong(f"{_LISTENER}.{name}", names) or settings.was_wrong(f"server.{name}", ())
 
 
+def _listeners_have_nothing_of_another_protocol(settings: Settings) -> None:
+    for name, protocols in _FOR.items():
+        for names, setting in settings.all(f"{_LISTENER}.{name}").items():
+            protocol = settings.get(f"{_LISTENER}.protocol", names)
+            if protocol is not None and protocol.value not in protocols and setting.value:
+                wanted = " or ".join(map(quoted, protocols))
+                wrong(settings, setting, f"is for protocol {wanted}, and this one is {quoted(protocol.value)}")
+
+
 def _tls_has_a_version(settings: Settings) -> None:
     for names in settings.instances(_LISTENER):
         enabled = _listener(settings, "tls.protocols", names)
@@ -87,7 +95,7 @@ def _tls_has_a_version(settings: Settings) -> None:
         if disabled is not None:
             left = set(enabled.value if enabled else ("TLSv1.2", "TLSv1.3")) - set(disabled.value)
             if not left:
-                _wrong(settings, disabled, "leaves no version of TLS that could be spoken")
+                wrong(settings, disabled, "leaves no version of TLS that could be spoken")
 
 
 def _certificate_files_exist(settings: Settings) -> None:
@@ -96,7 +104,7 @@ def _certificate_files_exist(settings: Settings) -> None:
             try:
                 file.value.stat()
             except OSError as error:
-                _wrong(settings, file, f"{quoted(str(file.value), 300)} cannot be used: {error.strerror}")
+                wrong(settings, file, f"{quoted(str(file.value), 300)} cannot be used: {error.strerror}")
 
 
 def _keys_belong_to_their_certificates(settings: Settings) -> None:
@@ -120,9 +128,9 @@ def _load(settings: Settings, cert: Setting, key: Setting) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             message = f"holds the key of another certificate than {quoted(str(cert.value), 300)}"
-        _wrong(settings, setting, f"{quoted(str(setting.value), 300)} {message}")
+        wrong(settings, setting, f"{quoted(str(setting.value), 300)} {message}")
     except OSError as error:
-        _wrong(settings, setting, f"{quoted(str(setting.value), 300)} cannot be used: {error.strerror}")
+        wrong(settings, setting, f"{quoted(str(setting.value), 300)} cannot be used: {error.strerror}")
 
 
 def _is_there(path: Path) -> bool:
@@ -148,12 +156,12 @@ def _addresses_are_bound_once(settings: Settings) -> None:
     first: dict[str, Place] = {}
     for bind in settings.all(f"{_LISTENER}.bind").values():
         if not bind.value:
-            _wrong(settings, bind, "at least one address is required")
+            wrong(settings, bind, "at least one address is required")
         for element, address in enumerate(bind.value):
             place = bind.places[element]
             earlier = first.setdefault(str(address), place)
             if (address.port or address.path) and (earlier != place or address in bind.value[:element]):
-                _wrong(settings, bind, f"{address} is bound already on {earlier.seen_from(place)}", element)
+                wrong(settings, bind, f"{address} is bound already on {earlier.seen_from(place)}", element)
 
 
 def _origins_are_let_in_by_one_rule(settings: Settings) -> None:
@@ -164,129 +172,15 @@ def _origins_are_let_in_by_one_rule(settings: Settings) -> None:
         return
     origins, *others = found
     for other in others:
-        _wrong(
-            settings, other, f"lets pages in as {origins.key} on {origins.place.seen_from(other.place)} does already"
-        )
+        wrong(settings, other, f"lets pages in as {origins.key} on {origins.place.seen_from(other.place)} does already")
     headers, permissive = settings.get("jmap.http.headers"), settings.get("server.http.permissive-cors")
     for element, (name, _) in enumerate(headers.value if headers else ()):
         if headers is not None and name.lower().startswith("access-control-"):
             where = origins.place.seen_from(headers.places[element])
-            _wrong(settings, headers, f"{name} is told by {origins.key} on {where}", element)
+            wrong(settings, headers, f"{name} is told by {origins.key} on {where}", element)
     if permissive is not None and permissive.value:
         where = origins.place.seen_from(permissive.place)
-        _wrong(settings, permissive, f"lets every page in, and {origins.key} on {where} only some")
-
-
-def _people(settings: Settings, name: str) -> list[tuple[Names, Setting]]:
-    """An option of principals, in the order of the lines; the names end in the section and the number there."""
-    found = [
-        ((names[0], section, names[1]), setting)
-        for section in _PEOPLE
-        for names, setting in settings.all(f"{section}.{name}").items()
-    ]
-    return sorted(found, key=lambda item: settings.order(item[1].place))
-
-
-def _principals_differ(settings: Settings) -> None:
-    """Within a directory, names differ, addresses differ, and nobody's name is another's address."""
-    first: dict[tuple[object, str], tuple[Names, Place]] = {}
-    for names, name in _people(settings, "name"):
-        key = (names[0], name.value)
-        if key in first:
-            _wrong(
-                settings,
-                name,
-                f"{quoted(name.value)} is the name of another principal on {first[key][1].seen_from(name.place)}",
-            )
-        else:
-            first[key] = (names, name.place)
-    folded = {(directory, _folded(name)): whose for (directory, name), whose in first.items()}
-    for names, emails in _people(settings, "email"):
-        for element, address in enumerate(emails.value):
-            key = (names[0], _folded(address))
-            whose, place = folded.setdefault(key, (names, emails.places[element]))
-            if whose != names:
-                _wrong(
-                    settings,
-                    emails,
-                    f"{quoted(address)} belongs to another principal, on {place.seen_from(emails.places[element])}",
-                    element,
-                )
-
-
-def _folded(address: str) -> str:
-    return unicodedata.normalize("NFC", address).casefold()
-
-
-def _groups_exist(settings: Settings) -> None:
-    types = {names: kind.value for names, kind in _people(settings, "type")}
-    known = {
-        (names[0], name.value): "group" if names[1] == _PEOPLE[2] else types.get(names, "individual")
-        for names, name in _people(settings, "name")
-    }
-    for names, member_of in _people(settings, "member-of"):
-        for element, group in enumerate(member_of.value):
-            kind = known.get((names[0], group))
-            if kind is None:
-                _wrong(settings, member_of, f"there is no group {quoted(group)}", element)
-            elif kind != "group":
-                message = f"{quoted(group)} is of type {quoted(kind)}, and only a group has members"
-                _wrong(settings, member_of, message, element)
-    for names, group in settings.all(f"{_DIRECTORY}.options.superuser-group").items():
-        if known.get((names[0], group.value)) != "group" and _type(settings, names) == "memory":
-            _wrong(settings, group, f"there is no group {quoted(group.value)}")
-
-
-def _type(settings: Settings, names: Names) -> str:
-    """The type of a directory; empty when it is missing or wrong."""
-    kind = settings.get(f"{_DIRECTORY}.type", names)
-    return str(kind.value) if kind else ""
-
-
-_ONLY: dict[str, tuple[str, ...]] = {
-    "memory": (*_PEOPLE, f"{_DIRECTORY}.options.superuser-group"),
-    "sql": (f"{_DIRECTORY}.query.", f"{_DIRECTORY}.columns."),
-    "ldap": tuple(
-        f"{_DIRECTORY}.{name}"
-        for name in ("base-dn", "timeout", "bind.", "tls.", "filter.", "attributes.", "object-classes.")
-    ),
-}
-"""Types of directories, and how the names of the options begin that only they have."""
-
-_NEEDED = {"sql": ("url", "query.name"), "ldap": ("url", "base-dn", "filter.name")}
-
-_SCHEMES = {"sql": ("sqlite", "postgresql", "postgres"), "ldap": ("ldap", "ldaps", "ldapi")}
-
-
-def _directories_have_what_their_type_needs(settings: Settings) -> None:
-    for names, place in settings.instances(_DIRECTORY).items():
-        kind = _type(settings, names)
-        for name in _NEEDED.get(kind, ()):
-            if not settings.was_wrong(f"{_DIRECTORY}.{name}", names):
-                key = dotted(("directory", names[0], *name.split(".")))
-                settings.mistake(place, key, f"a directory of type {kind} needs it")
-        url = settings.get(f"{_DIRECTORY}.url", names)
-        if url is not None and kind and url.value.partition("://")[0] not in _SCHEMES.get(kind, ()):
-            wanted = " or ".join(f"{scheme}://" for scheme in _SCHEMES.get(kind, ()))
-            message = f"begins with {wanted} where the type is {kind}" if wanted else f"means nothing with type {kind}"
-            _wrong(settings, url, message)
-
-
-def _directories_have_nothing_of_another_type(settings: Settings) -> None:
-    for other, beginnings in _ONLY.items():
-        for names, setting in settings.beginning(beginnings):
-            kind = _type(settings, names[:1])
-            if kind and kind != other:
-                _wrong(settings, setting, f"is for directories of type {other}, and this one is of type {kind}")
-
-
-def _queries_take_one_value(settings: Settings) -> None:
-    for beginning in ("query.", "filter.", "bind.auth.dn"):
-        for _, setting in settings.beginning((f"{_DIRECTORY}.{beginning}",)):
-            if setting.key.endswith(".principals"):
-                continue  # it is asked for everybody
-            if "?" not in setting.value and "$1" not in setting.value:
-                _wrong(settings, setting, "needs a ? where the value goes that is looked for")
+        wrong(settings, permissive, f"lets every page in, and {origins.key} on {where} only some")
 
 
 def _capabilities_are_known(settings: Settings) -> None:
@@ -297,17 +191,17 @@ def _capabilities_are_known(settings: Settings) -> None:
         if urn is None:
             near = difflib.get_close_matches(str(name)[:80].rpartition(":")[2], known, 1)
             meant = f"did you mean {quoted(near[0])}?" if near else f"there is {', '.join(map(quoted, known))}"
-            _wrong(settings, setting, f"there is no capability {quoted(str(name))} ({meant})")
+            wrong(settings, setting, f"there is no capability {quoted(str(name))} ({meant})")
         elif urn == capabilities.CORE and not setting.value:
-            _wrong(settings, setting, "cannot be switched off (RFC 8620 §2)")
+            wrong(settings, setting, "cannot be switched off (RFC 8620 §2)")
         elif urn in first:
             earlier = first[urn]
             message = f"is the same as {earlier.key}, which is set on {earlier.place.seen_from(setting.place)}"
-            _wrong(settings, setting, message)
+            wrong(settings, setting, message)
         first.setdefault(urn or "", setting)
     for urn, needed in capabilities.NEEDS.items():
         if urn in first and first[urn].value and needed in first and not first[needed].value:
-            _wrong(settings, first[urn], f"needs {needed}, which {first[needed].key} switches off")
+            wrong(settings, first[urn], f"needs {needed}, which {first[needed].key} switches off")
 
 
 _FIRST = ("inbox", "drafts", "sent", "archive", "junk", "trash")
@@ -320,7 +214,7 @@ def _folders_have_roles(settings: Settings) -> None:
     """And names that differ."""
     inbox = settings.get("jmap.folders.<id>.create", ("inbox",))
     if inbox is not None and not inbox.value:
-        _wrong(settings, inbox, "there is no account without an inbox")
+        wrong(settings, inbox, "there is no account without an inbox")
     called: dict[str, Setting | None] = {}
     for role in dict.fromkeys([*_FIRST, *(str(names[0]) for names in settings.instances("jmap.folders.<id>"))]):
         name, create = (settings.get(f"jmap.folders.<id>.{one}", (role,)) for one in ("name", "create"))
@@ -329,7 +223,7 @@ def _folders_have_roles(settings: Settings) -> None:
             other = called.setdefault(key, name)
             named = name or other
             if other is not name and named is not None:
-                _wrong(settings, named, f"{quoted(named.value)} is the name of another mailbox")
+                wrong(settings, named, f"{quoted(named.value)} is the name of another mailbox")
     for (unknown,), place in settings.instances("jmap.folders.<id>").items():
         if unknown not in _ROLES:
             message = f"{quoted(str(unknown))} is no role (there is {', '.join(map(quoted, _ROLES))})"
@@ -342,16 +236,12 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _certificates_exist,
     _tls_has_a_certificate,
     _tls_has_a_version,
+    _listeners_have_nothing_of_another_protocol,
     _certificate_files_exist,
     _keys_belong_to_their_certificates,
     _store_may_be_a_directory,
     _addresses_are_bound_once,
     _origins_are_let_in_by_one_rule,
-    _principals_differ,
-    _groups_exist,
-    _directories_have_what_their_type_needs,
-    _directories_have_nothing_of_another_type,
-    _queries_take_one_value,
     _capabilities_are_known,
     _folders_have_roles,
 )

@@ -64,7 +64,9 @@ def _passwords_in_clear(settings: Settings) -> None:
 
 
 def _metrics_for_everybody(settings: Settings) -> None:
-    for _, bind, element in _exposed(settings, "admin"):
+    for names, bind, element in _exposed(settings, "admin"):
+        if _value(settings, "proxy.trusted-networks", names, ()):
+            continue  # then it serves nobody else
         message = f"health and metrics can be read by whoever reaches {bind.value[element]}: there is no log-in"
         _remark(settings, bind, message, element)
 

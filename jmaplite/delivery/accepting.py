@@ -33,6 +33,7 @@ class Accepting(ABC):
         self._sockets: list[socket.socket] = []
         self._tls: ssl.SSLContext | None = None
         self._most = 0
+        self._patience = 0.0
         self._greetings: set[asyncio.Task[None]] = set()
         self._speakers: set[Speaker] = set()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -49,13 +50,16 @@ class Accepting(ABC):
         """It is no more."""
         self._speakers.discard(speaker)
 
-    def accept(self, sockets: Collection[socket.socket], tls: ssl.SSLContext | None, most: int) -> None:
+    def accept(
+        self, sockets: Collection[socket.socket], tls: ssl.SSLContext | None, most: int, patience: float
+    ) -> None:
         """Accept connections on sockets (that stay the caller's) from now on, and none on others.
 
-        With `tls` it is spoken from the first octet; there are at most so many connections at a time.
+        With `tls` it is spoken from the first octet, and has `patience` seconds to begin; there are at most so many
+        connections at a time.
         """
         loop = asyncio.get_running_loop()
-        self._tls, self._most = tls, most
+        self._tls, self._most, self._patience = tls, most, patience
         self.narrow(sockets)
         for inner in sockets:
             if inner not in self._sockets:
@@ -102,7 +106,7 @@ class Accepting(ABC):
                 loop.remove_reader(inner)
                 loop.call_later(_PAUSE_SECONDS, self._resume, inner)
                 return
-            if len(self._speakers) >= self._most:
+            if len(self._speakers) + len(self._greetings) >= self._most:
                 connection.close()
                 continue
             connection.setblocking(False)
@@ -117,7 +121,10 @@ class Accepting(ABC):
     async def _greet(self, connection: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self.speaker().protocol, connection, ssl=self._tls
+                lambda: self.speaker().protocol,
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._patience if self._tls else None,
             )
         except (OSError, TimeoutError) as error:
             logger.info("a connection did not come about: %s", error)

@@ -56,12 +56,16 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What a listener for mail goes by: `tls` offers STARTTLS, or is spoken from the first octet if `is_implicit`."""
+    """What a listener for mail goes by: `tls` offers STARTTLS, or is spoken from the first octet if `is_implicit`.
+
+    Then TLS has `patience` seconds to begin.
+    """
 
     protocol: Literal["lmtp", "smtp"]
     tls: ssl.SSLContext | None = None
     is_implicit: bool = False
     max_connections: int = 8192
+    patience: float = 60.0
 
 
 class _Speaker:
@@ -210,7 +214,8 @@ class Receiving(Accepting):
     def become(self, receiver: Receiver, incoming: Incoming, sockets: Collection[socket.socket]) -> None:
         """Accept connections on sockets (that stay the caller's) from now on, and none on others."""
         self._receiver, self.incoming = receiver, incoming
-        self.accept(sockets, receiver.tls if receiver.is_implicit else None, receiver.max_connections)
+        tls = receiver.tls if receiver.is_implicit else None
+        self.accept(sockets, tls, receiver.max_connections, receiver.patience)
 
     def speaker(self) -> Speaker:
         """What speaks on a new connection."""

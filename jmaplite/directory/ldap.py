@@ -76,6 +76,8 @@ class Bind:
 class LDAPDirectory:
     """Implements Directory. Nothing is written. `classes` are further words for groups in their `type`.
 
+    Where `people` are given, an entry that has none of these words, and is no group or administrator, is nobody.
+
     `size`, `wait` and `recycle` are those of the pool. Raises ValueError for a filter that is none.
     """
 
@@ -88,6 +90,7 @@ class LDAPDirectory:
         bind: Bind,
         *,
         classes: Iterable[str] = (),
+        people: Iterable[str] = (),
         size: int = 10,
         wait: float = 30.0,
         recycle: float = 30.0,
@@ -101,6 +104,7 @@ class LDAPDirectory:
         self._attributes = attributes
         self._bind = bind
         self._groups = _GROUPS | {one.lower() for one in classes}
+        self._people = {one.lower() for one in people}
         self._example: tuple[str, ...] = ()
         self._pool: Pool[Connection] = Pool(
             lambda: server.connect(bind.dn, bind.secret), Connection.close, size=size, wait=wait, recycle=recycle
@@ -217,11 +221,11 @@ class LDAPDirectory:
         return tuple(dict.fromkeys(one for one in everybody if one))
 
     def _principal(self, connection: Connection, entry: Entry) -> Principal | None:
-        """Who an entry describes; None where it has no name."""
+        """Who an entry describes; None where it has no name, or is not of a kind that is wanted."""
         name = entry.first(self._attributes.name)
-        if not name:
-            return None
         words = {value.lower() for value in entry.values(self._attributes.type)}
+        if not name or (self._people and not words & (self._people | self._groups | _ADMINS)):
+            return None
         quota = entry.first(self._attributes.quota)
         return Principal(
             name,

@@ -137,6 +137,7 @@ def _ldap(_: Config, told: table.Directory) -> Directory:
         ),
         Bind(ldap.bind_dn, ldap.bind_secret, ldap.bind_auth_enable, ldap.bind_auth_dn, ldap.bind_auth_search),
         classes=ldap.class_group,
+        people=ldap.class_user,
         size=told.pool_max_connections,
         wait=told.pool_timeout_wait,
         recycle=told.pool_timeout_recycle,

@@ -47,6 +47,7 @@ class MailListening:
             certificates.context if certificates else None,
             listener.is_implicit,
             listener.max_connections,
+            listener.tls.patience if listener.tls else 60.0,
         )
         self._receiving.become(receiver, incoming, [one.inner for one in sockets])
 

@@ -202,6 +202,11 @@ def test_a_wrong_value_says_what_was_expected_and_what_was_found(key: str, value
             'bind = "1.2.3.4:1"\nproxy.trusted-networks = "10.0.0.0/33"',
             "proxy.trusted-networks: expected a network",
         ),
+        (
+            'protocol = "lmtp"\nbind = "1.2.3.4:1"\nproxy.trusted-networks = "10.0.0.1"',
+            "proxy.trusted-networks: is for protocol 'jmap' or 'admin', and this one is 'lmtp'",
+        ),
+        ('protocol = "smtp"\nbind = "1.2.3.4:1"\nurl = "a"', "url: is for protocol 'jmap', and this one is 'smtp'"),
     ],
 )
 def test_a_listener_that_cannot_be_is_a_mistake(line: str, message: str) -> None:

@@ -29,6 +29,7 @@ def warnings(text: str) -> list[str]:
         'server.listener.x = { bind = "0.0.0.0:0", proxy.trusted-networks = "10.0.0.1" }',
         'server.proxy.trusted-networks = "10.0.0.1"\nserver.listener.x.bind = "0.0.0.0:0"',
         'server.listener.x = { bind = "127.0.0.1:0", protocol = "lmtp" }',
+        'server.listener.x = { bind = "0.0.0.0:0", protocol = "admin", proxy.trusted-networks = "10.0.0.1" }',
         'jmap.http.headers = ["Access-Control-Allow-Origin: *"]',
         ORIGINS,
         'relay = { host = "localhost", auth.secret = "x" }',

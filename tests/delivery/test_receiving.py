@@ -273,6 +273,20 @@ def test_what_was_said_before_tls_is_not_taken_for_what_is_said_in_it(secure: tu
             assert inside.recv(1000).startswith(b"503")
 
 
+def test_connections_count_before_tls_has_begun(tmp_path: Path) -> None:
+    pair = trustme.CA().issue_cert("localhost")
+    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
+    more = '[certificate.own]\ncert = "cert.pem"\nprivate-key = "key.pem"'
+    tls = 'tls.certificate = "own"\ntls.implicit = true\ntls.timeout = "50ms"\nmax-connections = 1'
+    for mail in started(tmp_path, tls=tls, more=more):
+        address = ("127.0.0.1", mail.port("smtp"))
+        with socket.create_connection(address, timeout=30) as silent:
+            with socket.create_connection(address, timeout=30) as other:
+                assert other.recv(1) == b""
+            assert silent.recv(1) == b"", "nobody may be silent for ever"
+
+
 def test_a_listener_for_mail_comes_and_goes_with_the_configuration(mail: Mail) -> None:
     from dataclasses import replace
 

@@ -190,6 +190,18 @@ def test_a_filter_that_is_none_is_told(told: Told, tmp_path: Path, filter_: str)
     assert "not a search filter" in fault
 
 
+def test_whoever_is_of_another_kind_than_wanted_is_nobody(told: Told, tmp_path: Path) -> None:
+    text = told("ldap, comparing passwords", tmp_path) + "[directory.people.object-classes]\nuser = "
+    for wanted, is_there in (('"posixAccount"', False), ('["posixAccount", "INETORGPERSON"]', True)):
+        users = directory(parse(LISTENER + text + wanted, tmp_path / "config.toml"))
+        assert (users.principal("jane") is not None) is is_there
+        assert (users.verify_password("jane", PASSWORDS["jane"]) is not None) is is_there
+        assert bool(users.recipients("jane@example.org")) is is_there
+        assert users.principal("joe") is not None, "an administrator by another attribute"
+        assert users.principal("staff") is not None
+        users.close()
+
+
 def test_addresses_stand_for_others_by_rules() -> None:
     jane = Principal("jane", emails=("jane@example.org",))
     rest = Principal("rest", emails=("@example.org",))

@@ -188,9 +188,10 @@ def test_whoever_waits_while_too_many_files_are_open_is_served_later(monkeypatch
     assert not failures
 
 
-def test_protocols_other_than_http_are_not_served_here(tmp_path: Path) -> None:
-    parsed = config(tmp_path, '[server.listener.mail]\nbind = "127.0.0.1:0"\nprotocol = "lmtp"')
-    assert [one.id for one in listeners(parsed)] == ["jmap"]
+@pytest.mark.parametrize("protocol", ["admin", "lmtp", "smtp"])
+def test_a_listener_keeps_the_protocol_that_it_is_given(protocol: str, tmp_path: Path) -> None:
+    parsed = config(tmp_path, f'[server.listener.other]\nbind = "127.0.0.1:0"\nprotocol = "{protocol}"')
+    assert [(one.id, one.protocol) for one in listeners(parsed)] == [("jmap", "jmap"), ("other", protocol)]
 
 
 def test_http_is_another_word_for_jmap(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ class Principal:
     type: str = option(
         "type",
         choice("individual", "admin", "group"),
-        "`individual` is a person, `admin` a person who may administer, `group` a shared account.",
+        "`individual` is a person, `group` a shared account. `admin` is taken for a person: whoever may write this file "
+        "administers, and nobody by a log-in.",
         default="individual",
         aliases=("class",),
     )
@@ -214,7 +215,10 @@ class Ldap:
         "attributes.quota", many(LINE), "The attribute with the quota, in octets.", default=()
     )
     class_user: tuple[str, ...] = option(
-        "object-classes.user", many(LINE), "Object classes of people.", default=("posixAccount", "inetOrgPerson")
+        "object-classes.user",
+        many(LINE),
+        "Object classes of people. Not set: whatever the filters find, and is no group, is a person.",
+        default=(),
     )
     class_group: tuple[str, ...] = option(
         "object-classes.group", many(LINE), "Object classes of groups.", default=("posixGroup", "groupOfNames")
@@ -247,7 +251,7 @@ class Directory:
     ldap: Ldap = part(Ldap)
     disable: bool = option("disable", BOOLEAN, "Let nobody of this directory in.", default=False)
     superuser_group: str = option(
-        "options.superuser-group", LINE, "The group whose members may administer.", default=""
+        "options.superuser-group", LINE, "The group whose members are of type `admin`.", default=""
     )
     subaddressing: bool = option(
         "options.subaddressing",
