@@ -36,8 +36,8 @@ class Principal:
     type: str = option(
         "type",
         choice("individual", "admin", "group"),
-        "`individual` is a person, `group` a shared account. `admin` is taken for a person: whoever may write this file "
-        "administers, and nobody by a log-in.",
+        "`individual` is a person, `group` a shared account. `admin` is taken for a person: whoever may write this "
+        "file administers, and nobody by a log-in.",
         default="individual",
         aliases=("class",),
     )

@@ -59,7 +59,7 @@ REFUSED: dict[str, str] = {
     "storage.cluster": _STORES,
     "store.<id>": _STORES,
     "oauth": _TOKENS,
-    "authentication": "there is no master user: accounts are shared by groups, and mail is brought in and out by commands",
+    "authentication": "there is no master user: accounts are shared by groups, and commands bring mail in and out",
     "directory.<id>.store": "is not needed: write url and query.* into this table",
     "directory.<id>.endpoint": _TOKENS,
     "directory.<id>.auth": _TOKENS,
