@@ -11,6 +11,7 @@ from jmaplite.config import directory_checks
 from jmaplite.config.directory_checks import wrong
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Place
+from jmaplite.config.reading import unreadable
 from jmaplite.config.settings import Names, Setting, Settings, dotted
 from jmaplite.config.table import Store, capabilities
 
@@ -99,19 +100,21 @@ def _tls_has_a_version(settings: Settings) -> None:
 
 
 def _certificate_files_exist(settings: Settings) -> None:
-    for name in ("cert", "private-key"):
-        for file in settings.all(f"{_CERTIFICATE}.{name}").values():
+    for name in (f"{_CERTIFICATE}.cert", f"{_CERTIFICATE}.private-key", f"{_DIRECTORY}.tls.ca"):
+        for file in settings.all(name).values():
             try:
-                file.value.stat()
+                reason = unreadable(file.value.stat().st_mode)
             except OSError as error:
-                wrong(settings, file, f"{quoted(str(file.value), 300)} cannot be used: {error.strerror}")
+                reason = error.strerror
+            if reason is not None:
+                wrong(settings, file, f"{quoted(str(file.value), 300)} cannot be used: {reason}")
 
 
 def _keys_belong_to_their_certificates(settings: Settings) -> None:
     keys = settings.all(f"{_CERTIFICATE}.private-key")
     for names, cert in settings.all(f"{_CERTIFICATE}.cert").items():
         key = keys.get(names)
-        if key is not None and _is_there(cert.value) and _is_there(key.value):
+        if key is not None and _is_file(cert.value) and _is_file(key.value):
             _load(settings, cert, key)
 
 
@@ -131,6 +134,14 @@ def _load(settings: Settings, cert: Setting, key: Setting) -> None:
         wrong(settings, setting, f"{quoted(str(setting.value), 300)} {message}")
     except OSError as error:
         wrong(settings, setting, f"{quoted(str(setting.value), 300)} cannot be used: {error.strerror}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a regular file that one may see."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _is_there(path: Path) -> bool:

@@ -14,6 +14,7 @@ from jmaplite.config.checks import check
 from jmaplite.config.kinds import quoted
 from jmaplite.config.lines import index
 from jmaplite.config.mistakes import ConfigError, Mistake, in_order
+from jmaplite.config.reading import read
 from jmaplite.config.sections import options, part_fields, row_fields, section_name
 from jmaplite.config.settings import Settings
 from jmaplite.config.table import REPEATED, SINGLE, Config
@@ -91,7 +92,7 @@ class _Unreadable(Exception):
 def _text(path: Path) -> str:
     """What is in a file. Raises _Unreadable."""
     try:
-        octets = path.read_bytes()
+        octets = read(path)
     except OSError as error:
         raise _Unreadable(Mistake(0, "", f"cannot be read: {error.strerror}", str(path))) from None
     try:

@@ -12,6 +12,7 @@ from jmaplite.config.addresses import Address
 from jmaplite.config.kinds import Kind, Wrong, found, quoted
 from jmaplite.config.lines import Path as KeyPath
 from jmaplite.config.mistakes import Mistake, Place, Severity
+from jmaplite.config.reading import read
 from jmaplite.config.sections import Option
 
 Names = tuple[str | int, ...]
@@ -205,7 +206,7 @@ class Settings:
         """A file's text without the end of its last line. Raises Wrong."""
         self.sources.append(self._folder / name)
         try:
-            return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
+            return read(self._folder / name).decode().rstrip("\r\n")
         except OSError as error:
             raise _NoMacro(f"{quoted(name)} cannot be read: {error.strerror}") from None
         except ValueError:

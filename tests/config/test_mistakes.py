@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import trustme
 
-from jmaplite.config import ConfigError, parse
+from jmaplite.config import ConfigError, load, parse
 
 GOOD = """\
 [server.listener.jmap]
@@ -236,6 +237,35 @@ def test_a_certificate_needs_its_own_key(
     [only] = mistakes(f'{GOOD}[certificate.x]\ncert = "{cert}"\nprivate-key = "{key}"\n', tmp_path / "c.toml")
     wanted = f"{tmp_path}/c.toml:{line}: certificate.x.{name}: '{tmp_path}/{message.format(tmp_path)}"
     assert only == wanted
+
+
+@pytest.mark.parametrize("name", ["pipe", "zero"])
+def test_what_may_never_end_is_not_read(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    text = f"""
+    server = {{ hostname = "%{{file:{name}}}%", listener.jmap.bind = "127.0.0.1:8080" }}
+    jmap.directory = "l"
+    certificate.x = {{ cert = "{name}", private-key = "{name}" }}
+    directory.l = {{ type = "ldap", url = "ldaps://a", base-dn = "x", filter.name = "(uid=?)", tls.ca = "{name}" }}
+    """
+    assert [one.partition(": ")[2] for one in mistakes(text, tmp_path / "c.toml")] == [
+        f"server.hostname: '{name}' cannot be read: Is no regular file",
+        f"certificate.x.cert: '{tmp_path}/{name}' cannot be used: Is no regular file",
+        f"certificate.x.private-key: '{tmp_path}/{name}' cannot be used: Is no regular file",
+        f"directory.l.tls.ca: '{tmp_path}/{name}' cannot be used: Is no regular file",
+    ]
+    included = mistakes(f'include = "{name}"\n{text}', tmp_path / "c.toml")
+    assert f"{tmp_path}/{name}: cannot be read: Is no regular file" in included
+    with pytest.raises(ConfigError, match="cannot be read: Is no regular file"):
+        load(tmp_path / name)
+
+
+def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
+    with (tmp_path / "c.toml").open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(ConfigError, match="cannot be read: File too large"):
+        load(tmp_path / "c.toml")
 
 
 @pytest.mark.parametrize("setting", ['store.path = "file"\n', 'store.path = "file/beneath"\n', ""])

@@ -68,7 +68,7 @@ REASONS: dict[str, str] = {
     "specialuse_protect": "only the Inbox cannot be destroyed",
     "specialuse_extra": _ROLES,
     "specialuse_nochildren": _ROLES,
-    "admins": 'is not needed: whoever may write this file administers',
+    "admins": "is not needed: whoever may write this file administers",
     "configdirectory": "[store] path says where mail is kept; bring the mail in with `jmaplite import`",
     "defaultpartition": "[store] path says where mail is kept",
     "hashimapspool": "the store has its own layout",
