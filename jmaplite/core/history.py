@@ -23,7 +23,7 @@ def tidy(tx: Writer, type_names: Iterable[str], now: int, seconds: int) -> int:
     """
     removed = 0
     for name in type_names:
-        _note(tx, name, now, seconds // _NOTES)
+        _note(tx, name, now, seconds // _NOTES, name)
         removed += _trim(tx, name, now - seconds)
     return removed
 
@@ -34,8 +34,25 @@ def floor(tx: Reader, type_name: str) -> int:
     return int(noted or 0)
 
 
-def _note(tx: Writer, name: str, now: int, interval: int) -> None:
-    """Note a type's state, unless it was noted less than `interval` seconds ago or is the same still."""
+def state_before(tx: Writer, type_name: str, purpose: str, now: int, seconds: int) -> int:
+    """The state of a type `seconds` ago, or not much longer; 0 where it was not asked for then.
+
+    It is noted for this `purpose` alone, so that it is known for as long as that takes. Call it as often as `tidy`.
+    """
+    name = f"{type_name} {purpose}"
+    _note(tx, type_name, now, seconds // _NOTES, name)
+    sql = "SELECT at, value FROM noted_state WHERE account=? AND type=? AND at<=? ORDER BY at DESC LIMIT 1"
+    found = tx.row(sql, tx.account, name, now - seconds)
+    if found is None:
+        return 0
+    at, value = found
+    if tx.value("SELECT 1 FROM noted_state WHERE account=? AND type=? AND at<?", tx.account, name, at):
+        tx.execute("DELETE FROM noted_state WHERE account=? AND type=? AND at<?", tx.account, name, at)
+    return int(value)
+
+
+def _note(tx: Writer, type_name: str, now: int, interval: int, name: str) -> None:
+    """Note a type's state under a name, unless it was noted less than `interval` seconds ago or is the same still."""
     sql = "SELECT at, value FROM noted_state WHERE account=? AND type=? ORDER BY at DESC LIMIT 1"
     last = tx.row(sql, tx.account, name)
     insert = "INSERT INTO noted_state (account, type, at, value) VALUES (?, ?, ?, ?)"
@@ -44,8 +61,8 @@ def _note(tx: Writer, name: str, now: int, interval: int) -> None:
         tx.execute(insert, tx.account, name, 0, 0)
         last = (0, 0)
     at, value = last
-    if now > at and now - at >= interval and tx.state(name) != value:
-        tx.execute(insert, tx.account, name, now, tx.state(name))
+    if now > at and now - at >= interval and tx.state(type_name) != value:
+        tx.execute(insert, tx.account, name, now, tx.state(type_name))
 
 
 def _trim(tx: Writer, name: str, before: int) -> int:

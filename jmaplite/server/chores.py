@@ -12,6 +12,7 @@ from jmaplite.config import Config
 from jmaplite.core import history
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
+from jmaplite.datatypes.mail.expunge import expunge
 from jmaplite.delivery import Courier, Outbox
 from jmaplite.push.webpush import WebPush
 from jmaplite.server.leading import Lead
@@ -74,7 +75,10 @@ class Chores:
         self._lead.leave()
 
     def tidy(self) -> None:
-        """Take out the uploads of every account that have expired, what is left of those before, and old history."""
+        """Take out the uploads of every account that have expired, what is left of those before, and old history.
+
+        And mail that has been in the trash for as long as is set.
+        """
         parts = self._parts
         services, catalog = parts.engine.services, parts.engine.catalog
         now = int(services.clock())
@@ -92,6 +96,7 @@ class Chores:
             with suppress(StoreError):
                 account = parts.ground.store.account(info.id)
                 account.write(forget)
+                expunge(services, account, self._stopped.is_set)
                 with account.read() as tx:
                     parts.ground.blobs.sweep(tx)
 

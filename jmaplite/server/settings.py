@@ -37,6 +37,7 @@ def mail_settings(config: Config) -> MailSettings:
         max_snippets=config.limits.max_snippets,
         threading=_threading(config.conversations),
         first_mailboxes=_first_mailboxes(config.folders),
+        expunge_after=0 if config.email.auto_expunge == UNLIMITED else config.email.auto_expunge,
     )
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hpack import Decoder, Encoder
@@ -17,6 +18,7 @@ from hpack import Decoder, Encoder
 from jmaplite import server
 from jmaplite.config import Config, parse
 from jmaplite.server import CannotServe, JSONLines, Server, logs
+from jmaplite.server.extension import Extension
 from jmaplite.store import StoreUnavailable
 from jmaplite.web import HTTPSettings
 from tests.web.fakes import FakeEngine
@@ -141,6 +143,37 @@ def test_uploads_expire_when_nobody_refers_to_them(tmp_path: Path) -> None:
         with account.read() as tx:
             assert not parts.ground.blobs.may_read(tx, old.digest, "demo")
             assert parts.ground.blobs.may_read(tx, new.digest, "demo")
+        loop.run(running.stop())
+
+
+def test_mail_leaves_the_trash_by_itself_where_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [2_000_000_000.0]
+    monkeypatch.setattr(Extension, "clock", staticmethod(lambda: now[0]))
+    with Loop() as loop:
+        running = Server(config(tmp_path, more="[jmap.email]\nauto-expunge = '30d'\n"))
+        loop.run(running.start())
+        principal = running.parts.directory.principal("demo")
+        assert principal is not None
+
+        def ask(method: str, **arguments: object) -> dict[str, Any]:
+            session = running.parts.engine.session(principal, "http://x")
+            account_id = next(iter(session.accounts))
+            calls = [[method, {"accountId": account_id, **arguments}, "0"]]
+            body = json.dumps({"using": [*session.capabilities], "methodCalls": calls})
+            answer = json.loads(running.parts.engine.process(principal, "http://x", body.encode()))
+            found: dict[str, Any] = answer["methodResponses"][0][1]
+            return found
+
+        [trash] = ask("Mailbox/query", filter={"role": "trash"})["ids"]
+        made = ask("Email/set", create={"a": {"mailboxIds": {trash: True}, "subject": "a"}})
+        assert made["created"]
+        running.tidy()
+        now[0] += 29 * 86400
+        running.tidy()
+        assert len(ask("Email/query")["ids"]) == 1
+        now[0] += 2 * 86400
+        running.tidy()
+        assert ask("Email/query")["ids"] == []
         loop.run(running.stop())
 
 

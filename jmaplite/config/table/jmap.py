@@ -167,6 +167,14 @@ class Email:
     )
     max_size: int = option("max-size", SIZE, "Size of a whole message.", default=75_000_000)
     parse_max_items: int = option("parse.max-items", at_least(1), "Blobs that one Email/parse may name.", default=10)
+    auto_expunge: int = option(
+        "auto-expunge",
+        or_false(SECONDS),
+        "End what has been nowhere but in the trash and among junk for so long, from when it came there; `false` or "
+        "0: never. The time begins no earlier than this is set.",
+        default=UNLIMITED,
+        shown="false",
+    )
 
 
 @section("jmap.compat")

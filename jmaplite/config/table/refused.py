@@ -48,7 +48,6 @@ REFUSED: dict[str, str] = {
     "jmap.principal.allow-lookups": "is not there: Principals (RFC 9670) are not served",
     "jmap.protocol.calendar": "is not there: calendars are not served",
     "jmap.folders.<id>.aliases": "is not known here: a mailbox is found by its name, its role or its id",
-    "jmap.email.auto-expunge": "is not there: nothing leaves Trash or Junk by itself",
     "jmap.email.encryption": _AT_REST,
     "storage.data": _STORES,
     "storage.blob": _STORES,

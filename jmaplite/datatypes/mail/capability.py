@@ -41,7 +41,10 @@ FIRST_MAILBOXES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """Limits of mail, in octets and counts, how Threads are made, and what a new account begins with, in order."""
+    """Limits of mail, in octets and counts, how Threads are made, and what a new account begins with, in order.
+
+    `expunge_after`: seconds after which what is in the trash or among junk ends by itself (0: never).
+    """
 
     max_mailbox_depth: int = 10
     max_size_mailbox_name: int = 255
@@ -53,6 +56,7 @@ class MailSettings:
     max_snippets: int = 100
     threading: Threading = field(default_factory=Threading)
     first_mailboxes: tuple[FirstMailbox, ...] = FIRST_MAILBOXES
+    expunge_after: int = 0
 
 
 def mail_settings(ctx: Context) -> MailSettings:
