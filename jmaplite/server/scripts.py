@@ -74,6 +74,7 @@ class ScriptListening:
             certificates.context if certificates else None,
             listener.max_connections,
             is_implicit=listener.is_implicit,
+            patience=listener.tls.patience if listener.tls else 60.0,
         )
 
     def narrow(self, sockets: Collection[ListeningSocket]) -> None:

@@ -188,7 +188,7 @@ def test_whoever_waits_while_too_many_files_are_open_is_served_later(monkeypatch
     assert not failures
 
 
-@pytest.mark.parametrize("protocol", ["admin", "lmtp", "smtp"])
+@pytest.mark.parametrize("protocol", ["admin", "lmtp", "smtp", "managesieve"])
 def test_a_listener_keeps_the_protocol_that_it_is_given(protocol: str, tmp_path: Path) -> None:
     parsed = config(tmp_path, f'[server.listener.other]\nbind = "127.0.0.1:0"\nprotocol = "{protocol}"')
     assert [(one.id, one.protocol) for one in listeners(parsed)] == [("jmap", "jmap"), ("other", protocol)]

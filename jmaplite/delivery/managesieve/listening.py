@@ -36,11 +36,12 @@ class ScriptKeeping(Accepting):
         most: int,
         *,
         is_implicit: bool,
+        patience: float = 60.0,
     ) -> None:
         """Accept connections on sockets (that stay the caller's) from now on, and none on others."""
         self._desk = desk
         self._starttls = None if is_implicit else tls
-        self.accept(sockets, tls if is_implicit else None, most)
+        self.accept(sockets, tls if is_implicit else None, most, patience)
 
     async def stop(self, seconds: float | None) -> None:
         """Accept no more; who waits for nothing is told so at once, the others in time (None: they have all time)."""
