@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -65,7 +66,7 @@ def _section(declared: type[Any]) -> str:
     name = section_name(declared)
     title = f"[[{name.removesuffix('[]')}]]" if name.endswith("[]") else f"[{name}]"
     heading = f"`{title}`" if name else "Above all tables"
-    about = (declared.__doc__ or "").strip()
+    about = inspect.cleandoc(declared.__doc__ or "")
     return "\n".join(["", f"## {heading}", "", about, "", *_table(options(declared)), ""])
 
 
