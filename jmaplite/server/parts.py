@@ -20,7 +20,7 @@ from jmaplite.datatypes.vacation import VACATION_RESPONSE
 from jmaplite.delivery import Office, Relay, Schedule, filtering
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
-from jmaplite.push.transports import push_capabilities
+from jmaplite.push.transports import WEBSOCKET, push_capabilities
 from jmaplite.push.webpush import Equipment
 from jmaplite.server.directories import directory
 from jmaplite.server.extension import Extension
@@ -66,7 +66,8 @@ def furnish(
     way_out = way_out or extension.relay(relay(config))
     mail, submission, sieve = mail_settings(config), submission_settings(config, way_out), sieve_settings(config)
     off = config.capabilities.off
-    transports = push_capabilities(websocket=config.web_socket.timeout > 0, push=config.push.enable)
+    has_sockets = config.web_socket.timeout > 0 and WEBSOCKET not in off
+    transports = push_capabilities(websocket=has_sockets, push=config.push.enable)
     vapid = signer(ground, config, extension.clock)
     slices = (*capabilities(mail, submission, sieve, without=off), *transports)
     catalog = Catalog(pushing(slices, config, vapid)).without(off)

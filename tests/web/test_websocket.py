@@ -394,8 +394,9 @@ def test_where_it_is_switched_off_there_is_none(tmp_path: Path) -> None:
             assert client.status == 404
 
 
-def test_there_are_no_tickets_for_what_is_switched_off(tmp_path: Path) -> None:
-    with serving(tmp_path, 'web-socket.timeout = "0s"\npush.enable = false') as site:
+@pytest.mark.parametrize("off", ['web-socket.timeout = "0s"', "capabilities.websocket = false"])
+def test_there_are_no_tickets_for_what_is_switched_off(tmp_path: Path, off: str) -> None:
+    with serving(tmp_path, f"{off}\npush.enable = false") as site:
         assert TICKET not in site.session["capabilities"]
     with serving(tmp_path / "other", "push.enable = false") as site:
         assert TICKET in site.session["capabilities"]
