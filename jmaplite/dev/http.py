@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+from contextlib import ExitStack
 from typing import cast
 
 import orjson
@@ -14,12 +15,13 @@ from quart.wrappers.response import DataBody
 
 from jmaplite.dev.engine import CUT, spoilt
 from jmaplite.dev.exchanges import Exchange as Logged
-from jmaplite.dev.faults import Effect, Event
+from jmaplite.dev.faults import Effect, Event, Rule
 from jmaplite.dev.fixture import Fixture
 from jmaplite.dev.pushes import CONNECTION, Connection
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.web.body import JMAPRequest
 from jmaplite.web.exchange import Exchange
+from jmaplite.web.frames import SocketLimits
 from jmaplite.web.problems import Problem, respond
 from jmaplite.web.websocket import Socket
 
@@ -36,12 +38,26 @@ _API, _SESSION, _EVENTS = "/jmap/", "/.well-known/jmap", "/jmap/eventsource/"
 
 
 class FixtureSocket(Socket):
-    """One WebSocket, whose connection a rule may end."""
+    """One WebSocket, whose handshake a rule may have fail, and whose connection one may end."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve it to its end."""
         CONNECTION.set(Connection("websocket", self._scope["path"], self._scope["state"]["abort"]))
         await super().__call__(receive, send)
+
+    async def _begin(self, held: ExitStack) -> SocketLimits:
+        limits = await super()._begin(held)
+        fixture: Fixture = self._app.extensions[FIXTURE]
+        event = Event("websocket", user=self._principal.name, path=self._scope["path"])
+        rule = fixture.faults.fire(event, of="request")
+        if rule is None:
+            return limits
+        await asyncio.sleep(rule.effect.delay)
+        if rule.effect.cut:
+            CONNECTION.get().abort()
+        if rule.effect.cut or rule.effect.status is not None:
+            raise _failure(rule)
+        return limits
 
 
 class FixtureExchange(Exchange):
@@ -95,9 +111,7 @@ class FixtureExchange(Exchange):
             await asyncio.sleep(rule.effect.delay)
             self._cut, self._effect = rule.effect.cut, rule.effect
         if rule is not None and rule.effect.status is not None:
-            retry = rule.effect.retry_after
-            lines = [("Retry-After", str(retry))] if retry is not None else []
-            response = respond(Problem(rule.effect.status, f"The rule {rule.id}.", lines))
+            response = respond(_failure(rule))
         else:
             response = await super()._response(request)
         logged.user = request.user or user
@@ -124,6 +138,12 @@ class FixtureExchange(Exchange):
         octets, is_last = spoilt(event["body"], effect), effect.truncate is not None
         more = event["more_body"] or is_last
         return cast(ASGISendEvent, {**event, "body": octets, "more_body": more}), is_last
+
+
+def _failure(rule: Rule) -> Problem:
+    retry = rule.effect.retry_after
+    lines = [("Retry-After", str(retry))] if retry is not None else []
+    return Problem(rule.effect.status or 500, f"The rule {rule.id}.", lines)
 
 
 async def _user(fixture: Fixture, request: JMAPRequest) -> str:

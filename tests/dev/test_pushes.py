@@ -168,6 +168,19 @@ def test_a_websocket_ends_instead_and_who_comes_back_has_missed_nothing(prompt: 
         assert heard(client)[0] == state
 
 
+def test_a_handshake_fails_with_a_status_or_without_an_answer(site: Site) -> None:
+    rule(site, {"status": 503, "retryAfter": 7}, path="/jmap/ws/", user="alice@example.org")
+    with sockets.opened(served(site), authorization=BOB) as client:
+        assert client.status == 101
+    with sockets.opened(served(site), authorization=ALICE) as client:
+        assert (client.status, dict(client.headers)[b"retry-after"]) == (503, b"7")
+    rule(site, {"cut": True}, path="/jmap/ws/")
+    with pytest.raises((ConnectionError, sockets.Closed)), sockets.opened(served(site), authorization=ALICE):
+        pass
+    with sockets.opened(served(site), authorization=ALICE) as client:
+        assert client.ask()["@type"] == "Response"
+
+
 def test_only_who_is_meant_is_told_wrong(prompt: Site) -> None:
     team = next(one["accountId"] for one in prompt.control("GET", "/")["users"] if one["kind"] == "group")
     for match in ({"user": "bob@example.org"}, {"account": team}, {"transport": "push"}, {"path": "/jmap/ws/"}):
