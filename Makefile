@@ -47,6 +47,7 @@ pyz: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench --workers
+	$(BIN)/python -m bench --delivery
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import push, workers
+from bench import delivery, push, workers
 from bench.client import Client
 from bench.messages import Generator
 from bench.operations import operations
@@ -95,7 +95,20 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of operations, separated by commas")
     parser.add_argument("--push", action="store_true", help="measure how changes are told, and nothing else")
     parser.add_argument("--workers", action="store_true", help="measure two workers, and nothing else")
+    parser.add_argument("--delivery", action="store_true", help="measure mail in and out, and nothing else")
+    parser.add_argument("--lmtp", type=Path, help="measure another server's LMTP at this Unix socket, and nothing else")
+    parser.add_argument("--recipient", default="reader@example.org", help="whom that server has a mailbox for")
     options = parser.parse_args()
+    if options.lmtp:
+        for connections in delivery.CONNECTIONS:
+            delivery.rate(options.lmtp, options.recipient, options.messages, connections)
+        return
+    if options.delivery:
+        with tempfile.TemporaryDirectory() as directory, delivery.sink() as there:
+            lmtp = Path(directory) / "lmtp"
+            with server(Path(directory), delivery.configured(_CONFIG, lmtp, there.server_address[1])) as (url, _):
+                delivery.measure(url, lmtp, there, options.messages)
+        return
     if options.workers:
         text = workers.configured(_CONFIG)
         with tempfile.TemporaryDirectory() as directory, server(Path(directory), text) as (url, pid):

@@ -111,6 +111,17 @@ def _relay_without_tls(settings: Settings) -> None:
             _remark(settings, secret, f'is not sent where {host.value} offers no TLS: say tls.starttls = "require"')
 
 
+def _no_way_out(settings: Settings) -> None:
+    """A server that other servers bring mail to, and that cannot send any."""
+    dev = settings.get("dev.enable")
+    if settings.rows("relay[]", ()) or (dev and dev.value):
+        return
+    for setting in settings.all(f"{_LISTENER}.protocol").values():
+        if setting.value in ("lmtp", "smtp"):
+            _remark(settings, setting, "mail to other places waits in vain, and comes back: there is no [relay]")
+            return
+
+
 def _any_certificate(settings: Settings) -> None:
     for name in ("relay[].tls.allow-invalid-certs", "directory.<id>.tls.allow-invalid-certs"):
         for setting in settings.all(name).values():
@@ -155,6 +166,7 @@ _WARNINGS: tuple[Callable[[Settings], None], ...] = (
     _every_page_with_credentials,
     _forwarded_by_nobody,
     _relay_without_tls,
+    _no_way_out,
     _any_certificate,
     _directory_without_tls,
     _fixture_for_everybody,

@@ -13,7 +13,7 @@ from jmaplite.datatypes.submission import queue, receipts
 from jmaplite.datatypes.submission.queue import Message
 from jmaplite.delivery.office import Office
 from jmaplite.delivery.outcomes import settle
-from jmaplite.delivery.relay import Parcel, Relay
+from jmaplite.delivery.relay import Parcel, Relay, RelayEnds
 from jmaplite.delivery.rounds import Rounds
 from jmaplite.delivery.trace import leaving
 from jmaplite.store import Account
@@ -86,16 +86,21 @@ class Courier:
         if message.is_submitted and message.mail_from:
             parameters.setdefault("ENVID", identifier)
         body = octets.find(b"\r\n\r\n")
+        recipients = [(one.address, dict(one.parameters)) for one in message.recipients]
+        if message.is_submitted:
+            for address, given in recipients:  # by which reports are known that tell of another address
+                given.setdefault("ORCPT", f"{'rfc822' if address.isascii() else 'utf-8'};{address}")
         parcel = Parcel(
             message.mail_from,
             parameters,
-            [(one.address, one.parameters) for one in message.recipients],
+            recipients,
             octets,
             header_is_ascii=octets[: max(body, 0)].isascii(),
             body_is_ascii=octets[max(body, 0) :].isascii(),
         )
-        replies = relay.send(parcel)
-        if self._rounds.is_over() and all(reply.text.startswith("4") for reply in replies):
+        try:
+            replies = relay.send(parcel)
+        except RelayEnds:
             return
         came_of = {one.n: reply for one, reply in zip(message.recipients, replies, strict=True)}
         settle(services, office.host, office.schedule, account, message, octets, came_of)

@@ -41,6 +41,10 @@ class Reply:
     reports: bool = False
 
 
+class RelayEnds(Exception):
+    """A relay was stopped before it knew what becomes of a message, which is to be sent by the next one."""
+
+
 class Relay(Protocol):
     """Sends messages to other servers. All of it may take time; several threads may send at once."""
 
@@ -52,7 +56,7 @@ class Relay(Protocol):
         """Be asked soon: find out what is offered."""
 
     def send(self, parcel: Parcel) -> list[Reply]:
-        """Send a message; answers what came of each recipient, in their order. Never raises."""
+        """Send a message; answers what came of each recipient, in their order. Raises RelayEnds, and nothing else."""
 
     def stop(self) -> None:
         """Let go of every connection."""

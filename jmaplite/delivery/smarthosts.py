@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
 from jmaplite.delivery.conversation import Conversation, Host, Unreachable
-from jmaplite.delivery.relay import Parameters, Parcel, Reply
+from jmaplite.delivery.relay import Parameters, Parcel, RelayEnds, Reply
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ GRACE_SECONDS = 5.0
 
 MOST_RECIPIENTS = 100
 """Recipients of one transaction (RFC 5321 §4.5.3.1.8)."""
-
-_OVER = Reply("451 4.3.2 The server ends")
 
 
 @dataclass(slots=True)
@@ -65,15 +63,15 @@ class Smarthosts:
         asyncio.run_coroutine_threadsafe(self._ask(), self._running())
 
     def send(self, parcel: Parcel) -> list[Reply]:
-        """Send a message by the first server that can be reached; never raises."""
+        """Send a message by the first server that can be reached. Raises RelayEnds."""
         with self._changed:
             if self._is_over:
-                return [_OVER] * len(parcel.recipients)
+                raise RelayEnds
             self._under_way += 1
         try:
             return asyncio.run_coroutine_threadsafe(self._send(parcel), self._running()).result()
         except CancelledError:
-            return [_OVER] * len(parcel.recipients)
+            raise RelayEnds from None
         except Exception:
             logger.exception("a message cannot be relayed")
             return [Reply("451 4.3.0 The message could not be relayed")] * len(parcel.recipients)
@@ -83,7 +81,7 @@ class Smarthosts:
                 self._changed.notify_all()
 
     def stop(self, seconds: float = GRACE_SECONDS) -> None:
-        """Send nothing more; what is under way has some seconds left, and is answered then as if it had failed."""
+        """Send nothing more; what is under way has some seconds left, and is cut off then."""
         with self._changed:
             self._is_over = True
             self._changed.wait_for(lambda: not self._under_way, seconds)

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from jmaplite.delivery.conversation import Host
-from jmaplite.delivery.relay import Parcel, Reply, in_one_line
+from jmaplite.delivery.relay import Parcel, RelayEnds, Reply, in_one_line
 from jmaplite.delivery.smarthosts import Smarthosts
 from tests.delivery.sink import PATIENCE, Sink, sink
 
@@ -213,24 +213,35 @@ def test_what_is_offered_is_known_from_the_start_and_what_all_offer() -> None:
         assert eventually(lambda: "DSN" in relay.offers and "REQUIRETLS" not in relay.offers)
 
 
-def test_what_is_under_way_when_the_server_ends_is_answered() -> None:
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_what_is_under_way_when_the_relay_ends_is_cut_off_after_its_time(seconds: int) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def data() -> str | None:
         arrived.set()
+        go_on.wait(PATIENCE if not seconds else 0.05)
         return None
 
-    with sink(rcpt=lambda address: None, data=data) as there:
+    results: list[Reply | RelayEnds] = []
+    with sink(data=data) as there:
         relay = Smarthosts([host(there)])
-        results: list[Reply] = []
-        thread = threading.Thread(target=lambda: results.extend(relay.send(parcel())))
+
+        def send() -> None:
+            try:
+                results.extend(relay.send(parcel()))
+            except RelayEnds as error:
+                results.append(error)
+
+        thread = threading.Thread(target=send)
         thread.start()
-        assert arrived.wait(30)
-        relay.stop()
+        assert arrived.wait(PATIENCE)
+        relay.stop(seconds)
         thread.join()
         go_on.set()
-        assert results
-        assert relay.send(parcel())[0].text == "451 4.3.2 The server ends"
+    (result,) = results
+    assert isinstance(result, Reply if seconds else RelayEnds)
+    with pytest.raises(RelayEnds):
+        relay.send(parcel())
 
 
 @pytest.mark.parametrize(
