@@ -49,7 +49,7 @@ ENTERED_ON_REQUEST = frozenset({"dev"})
 
 BETWEEN_SLICES: dict[str, frozenset[str]] = {
     "submission": frozenset({"mail"}),
-    "mdn": frozenset({"mail"}),
+    "mdn": frozenset({"mail", "submission"}),
     "smime": frozenset({"mail"}),
     "contacts": frozenset({"sharing"}),
     "calendars": frozenset({"sharing"}),

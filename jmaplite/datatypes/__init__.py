@@ -9,6 +9,7 @@ from jmaplite.core.catalog import CORE, Capability, Catalog
 from jmaplite.core.schema import CORE_TABLES
 from jmaplite.datatypes.blob import COPY, blob
 from jmaplite.datatypes.mail import MailSettings, mail
+from jmaplite.datatypes.mdn import mdn
 from jmaplite.datatypes.quota import quota
 from jmaplite.datatypes.sieve import SieveSettings, sieve
 from jmaplite.datatypes.submission import SubmissionSettings, submission
@@ -30,6 +31,7 @@ def capabilities(
         submission(submission_settings or SubmissionSettings()),
         vacation(),
         sieve(sieve_settings or SieveSettings()),
+        mdn(),
     )
     types = [data_type for one in slices if one.urn not in without for data_type in one.types]
     return (core, *slices, blob(types), quota(types))

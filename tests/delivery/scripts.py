@@ -23,7 +23,7 @@ from tests.delivery.conftest import Mail, started
 
 USING = [
     "urn:ietf:params:jmap:core",
-    *(f"urn:ietf:params:jmap:{name}" for name in ("mail", "submission", "vacationresponse", "sieve", "blob")),
+    *(f"urn:ietf:params:jmap:{name}" for name in ("mail", "submission", "vacationresponse", "sieve", "blob", "mdn")),
 ]
 SENDER = "x@example.net"
 
@@ -53,12 +53,17 @@ class Post:
 
     def call(self, method: str, user: str = "ann", **arguments: Any) -> dict[str, Any]:
         """One method call of a user's on their own account."""
-        account = self.mail.server.parts.ground.store.account_of(user) or self.session(user)
-        calls = [[method, {"accountId": account, **arguments}, "c"]]
-        answer = self._fetch("/jmap/", user, {"using": USING, "methodCalls": calls})
-        name, found, _ = answer["methodResponses"][0]
+        name, found, _ = self.request(user, (method, arguments))[0]
         assert name == method, found
         assert isinstance(found, dict)
+        return found
+
+    def request(self, user: str, *calls: tuple[str, dict[str, Any]], using: Sequence[str] = USING) -> list[Any]:
+        """A whole request of a user's on their own account; answers the responses."""
+        account = self.session(user)
+        made = [[name, {"accountId": account, **arguments}, str(n)] for n, (name, arguments) in enumerate(calls)]
+        answer = self._fetch("/jmap/", user, {"using": list(using), "methodCalls": made})
+        found: list[Any] = answer["methodResponses"]
         return found
 
     def session(self, user: str) -> str:
@@ -155,5 +160,12 @@ def scripting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
 
 def message(subject: str = "Hello", *more: str, body: str = "Text", to: str = "ann@example.org") -> bytes:
     """A message from elsewhere."""
-    header = [f"From: X <{SENDER}>", f"To: {to}", f"Subject: {subject}", f"Message-ID: <{subject}@example.net>", *more]
+    message_id = subject.replace(" ", "")
+    header = [
+        f"From: X <{SENDER}>",
+        f"To: {to}",
+        f"Subject: {subject}",
+        f"Message-ID: <{message_id}@example.net>",
+        *more,
+    ]
     return "\r\n".join([*header, "", body, ""]).encode()
