@@ -81,14 +81,14 @@ def verify(secret: str, password: str) -> bool:
         return False
 
 
-@lru_cache(1000)
+@lru_cache(20_000)
 def credential(name: str, secret: str) -> str:
     """The `Principal.credential` of whoever has logged in with the password that a secret stands for.
 
     It is kept with push subscriptions, in backups too: what it takes to guess a password by it is not little.
     """
     salt = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    return "password:" + hashlib.scrypt(_octets(secret), salt=salt, n=2**13, r=8, p=1, dklen=16).hex()
+    return "password:" + hashlib.scrypt(_octets(secret), salt=salt, n=2**12, r=8, p=1, dklen=16).hex()
 
 
 class Verifier:

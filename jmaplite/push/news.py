@@ -13,6 +13,7 @@ from jmaplite.push.states import state_change
 _MARK = re.compile(r"([A-Za-z0-9_-]{1,255})\.([0-9a-f]{1,16})")
 _LONGEST_PART = 255 + 1 + 16 + 1
 _ACCOUNTS = 100
+"""What a place has for an account at most, and for how many accounts one may always be."""
 
 
 @dataclass(frozen=True, slots=True)
