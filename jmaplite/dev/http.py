@@ -13,7 +13,9 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEven
 from quart import Response
 from quart.wrappers.response import DataBody
 
-from jmaplite.dev.engine import CUT, spoilt
+from jmaplite.core.errors import RequestError
+from jmaplite.dev.directory import PAGE
+from jmaplite.dev.engine import CUT, Broken, spoilt
 from jmaplite.dev.exchanges import Exchange as Logged
 from jmaplite.dev.faults import Effect, Event, Rule
 from jmaplite.dev.fixture import Fixture
@@ -47,6 +49,8 @@ class FixtureSocket(Socket):
 
     async def _begin(self, held: ExitStack) -> SocketLimits:
         limits = await super()._begin(held)
+        if self._principal.credential == PAGE:
+            return limits
         fixture: Fixture = self._app.extensions[FIXTURE]
         event = Event("websocket", user=self._principal.name, path=self._scope["path"])
         rule = fixture.faults.fire(event, of="request")
@@ -58,6 +62,13 @@ class FixtureSocket(Socket):
         if rule.effect.cut or rule.effect.status is not None:
             raise _failure(rule)
         return limits
+
+    async def _tell_error(self, error: RequestError | Problem, request_id: str | None) -> None:
+        """A RequestError object, or the end without an answer."""
+        if isinstance(error, Broken) and error.cut:
+            self._scope["state"]["abort"]()
+        else:
+            await super()._tell_error(error, request_id)
 
 
 class FixtureExchange(Exchange):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jmaplite.dev.clock import Clock
+from jmaplite.dev.directory import PAGE
 from jmaplite.dev.faults import Event, Faults, Rule
 from jmaplite.push import Ended, Hub, News, Visible, Watcher
 from jmaplite.push.client import Answer
@@ -92,6 +93,8 @@ class FixtureWatcher(Watcher):
 
     def _rule(self, news: News) -> Rule | None:
         """The rule that fires because of any of the accounts that have changed."""
+        if self.principal.credential == PAGE:
+            return None
         transport = self._connection.transport if self._connection else ""
         path = self._connection.path if self._connection else ""
         events = (Event(transport, "", account_id, self.principal.name, path) for account_id in news.changed)
@@ -131,8 +134,9 @@ class FixtureHub(Hub):
         self._clock.listen(self._clock_moved)
 
     def tells(self, user: str) -> bool:
-        """Whether a client of a user is told of changes; safe to ask from any thread."""
-        return any(watcher.principal.name == user for watcher in tuple(self.listening))
+        """Whether a client of a user, other than the inspector, is told of changes; safe to ask from any thread."""
+        principals = (watcher.principal for watcher in tuple(self.listening))
+        return any(one.name == user and one.credential != PAGE for one in principals)
 
     def patience(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Within it, TimeoutError is raised when so many seconds have passed by the clock."""

@@ -184,10 +184,11 @@ def test_exchanges_of_clients_show_up_as_they_are_made(page: Page) -> None:
     page.shown(".lines .empty", "No exchanges yet")
     client = page.server.client("alice-token")
     client.call("Mailbox/get", ids=None)
-    page.control("POST", "/faults", {"match": {"method": "Email/get"}, "effect": {"methodError": "serverFail"}})
+    rule = {"id": "fails", "match": {"method": "Email/get"}, "effect": {"methodError": "serverFail"}}
+    page.control("POST", "/faults", rule)
     client.request(["Email/get", {"accountId": client.account_id, "ids": []}, "0"])
     page.click(".line.bad", "Email/get")
-    page.shown(".detail .notice.bad", "fault1")
+    page.shown(".detail .notice.bad", "fails")
     page.shown(".detail .tag.bad", "serverFail")
     assert "methodCalls" in page.shown(".side[aria-label=Request] .json").text
     assert "serverFail" in page.shown(".side[aria-label=Response] .json").text
@@ -271,6 +272,7 @@ def test_the_fixture_is_in_hand(page: Page) -> None:
     page.shown("#card-state .item", "mine")
     page.click("#card-mail .button", "Deliver")
     page.shown(".toast", "Delivered")
+    page.shown("#card-outbox", "Nothing was sent yet")
     page.click("#card-users .button", "Make a user")
     page.shown(".dialog", "token")
     page.press(Keys.ESCAPE)
@@ -337,7 +339,7 @@ NAMELESS = """
 
 
 TOO_WIDE = """
-    const scrolls = ".wide, .editor, pre, .json, .actions, .subtabs";
+    const scrolls = ".wide, .using, .editor, pre, .json, .actions, .subtabs";
     return [...document.querySelectorAll(".pane:not([hidden]) *")].filter(one => one.offsetParent !== null
         && one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(scrolls)).map(one => one.className);
 """

@@ -105,11 +105,14 @@ def test_a_token_of_a_user_who_is_gone_is_good_for_nothing(site: Site) -> None:
 
 @pytest.fixture
 def socket_of(site: Site) -> Iterator[Client]:
-    """A WebSocket of the inspector, as Alice."""
+    """A WebSocket of the inspector, as Alice; a rule for handshakes leaves it alone."""
+    site.control("POST", "/faults", {"id": "all", "match": {"path": "/jmap/ws/"}, "effect": {"status": 503}})
     token = site.control("POST", "/login", {"user": "alice@example.org"})["token"]
     parts = urlsplit(site.url)
     with socket.create_connection((parts.hostname, parts.port or 0), 30) as connection:
-        yield Client(connection, PATH, f"Bearer {token}")
+        client = Client(connection, PATH, f"Bearer {token}")
+        site.control("DELETE", "/faults/all")
+        yield client
 
 
 def exchanges(site: Site) -> list[list[str]]:
@@ -139,6 +142,28 @@ def test_others_are_logged_whatever_they_call_their_requests(site: Site) -> None
         site.control("POST", "/faults", {"match": {"transport": "websocket"}, "effect": {"status": 503}})
         assert client.ask(["Core/echo", {}, "0"], id="R2")["status"] == 503
     assert exchanges(site) == [["Core/echo"], []]
+
+
+def test_a_request_over_a_web_socket_is_cut(site: Site) -> None:
+    parts = urlsplit(site.url)
+    with socket.create_connection((parts.hostname, parts.port or 0), 30) as connection:
+        client = Client(connection, PATH, "Bearer alice-token")
+        site.control("POST", "/faults", {"match": {"transport": "websocket"}, "effect": {"cut": True}})
+        client.tell({"@type": "Request", "using": [], "methodCalls": []})
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+
+
+def test_what_a_page_is_told_of_meets_no_faults_and_is_no_push_of_a_client(site: Site, socket_of: Client) -> None:
+    socket_of.tell({"@type": "WebSocketPushEnable", "dataTypes": ["Email"]})
+    socket_of.ask(["Core/echo", {}, "0"], id="page-1")
+    assert not site.fixture.streams("alice@example.org")
+    site.control("POST", "/faults", {"effect": {"dropStream": True}})
+    message = "Subject: One\nMessage-ID: <one@x.example>\n\nText\n"
+    site.control("POST", "/deliver", {"account": "alice@example.org", "text": message})
+    assert "Email" in next(iter(socket_of.hear()["changed"].values()))
+    (rule,) = site.control("GET", "/faults")["faults"]
+    assert (rule["seen"], rule["fired"]) == (0, 0)
 
 
 def test_the_types_are_described(site: Site) -> None:

@@ -57,6 +57,13 @@ def change_target(pyz: Path, output: Path, **changes: object) -> Path:
     return output
 
 
+def test_it_brings_every_file_of_the_inspector(pyz: Path) -> None:
+    page = ROOT / "jmaplite" / "dev" / "inspector" / "page"
+    with ZipFile(pyz) as archive:
+        found = {Path(name).name for name in archive.namelist() if "/dev/inspector/page/" in name}
+    assert found == {one.name for one in page.iterdir()}
+
+
 def test_it_runs_from_any_directory_and_isolated(pyz: Path, run: Run) -> None:
     done = run(pyz, "--version")
     assert (done.stdout, done.stderr, done.returncode) == (VERSION, "", 0)

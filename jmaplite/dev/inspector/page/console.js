@@ -1,6 +1,6 @@
 // Requests by hand: an editor that knows JSON and the names of methods, arguments and properties.
 
-import { attempt, button, copy, empty, failure, fill, h, icon, said, skeleton, toast } from "./dom.js";
+import { attempt, button, copy, empty, failure, fill, h, said, skeleton, toast } from "./dom.js";
 import { contextAt, suggestions, usingOf } from "./completion.js";
 import { coloured, json, pretty } from "./json.js";
 import { curl } from "./exchanges.js";
@@ -9,7 +9,7 @@ const MOST_HISTORY = 50;
 
 const EXAMPLES = {
   "Open the inbox": (a) => [
-    ["Mailbox/query", { accountId: a, filter: { role: "inbox" } }, "0"],
+    ["Mailbox/query", { accountId: a, filter: { role: "inbox" }, limit: 1 }, "0"],
     ["Email/query", { accountId: a, sort: [{ property: "receivedAt", isAscending: false }], collapseThreads: true, limit: 20, calculateTotal: true }, "1"],
     ["Email/get", { accountId: a, "#ids": { resultOf: "1", name: "Email/query", path: "/ids" }, properties: ["threadId", "mailboxIds", "keywords", "from", "subject", "receivedAt", "preview"] }, "2"],
   ],
@@ -35,7 +35,7 @@ export function consolePane(app) {
   });
   const popup = h("ul.completions", { role: "listbox", id: "completions", hidden: true });
   const checked = h("span.checked", { id: "checked", role: "status" });
-  const transport = h("select", { "aria-label": "Transport" }, h("option", { value: "ws" }, "WebSocket"), h("option", { value: "http" }, "HTTP"));
+  const transport = h("select.transport", { "aria-label": "Transport" }, h("option", { value: "ws" }, "WebSocket"), h("option", { value: "http" }, "HTTP"));
   const examples = h("select", { "aria-label": "Examples", onchange: () => { if (examples.value) put(EXAMPLES[examples.value](app.accountId)); examples.value = ""; } },
     h("option", { value: "" }, "Examples…"), Object.keys(EXAMPLES).map((name) => h("option", { value: name }, name)));
   const past = h("select", { "aria-label": "History", onchange: () => { if (past.value) { set(history[Number(past.value)]); past.value = ""; } } });
@@ -232,11 +232,12 @@ export function consolePane(app) {
 
   function result({ status, value }, milliseconds, isHttp) {
     last = value;
-    const failed = (status !== null && status >= 400) || value["@type"] === "RequestError";
+    const spoilt = value.garbled !== undefined || typeof value === "string";
+    const failed = spoilt || (status !== null && status >= 400) || value["@type"] === "RequestError";
     const errors = (value.methodResponses || []).filter(([name]) => name === "error").length;
-    fill(output, h("div.head", null, h("h2", null, "Response"), h("span.tag", { class: failed ? "bad" : errors ? "warn" : "good" }, failed ? `${status || value.status || ""} rejected` : errors ? `${errors} error${errors > 1 ? "s" : ""}` : isHttp ? "200" : "ok"),
+    fill(output, h("div.head", null, h("h2", null, "Response"), h("span.tag", { class: failed ? "bad" : errors ? "warn" : "good" }, spoilt ? `${status || ""} no JSON` : failed ? `${status || value.status || ""} rejected` : errors ? `${errors} error${errors > 1 ? "s" : ""}` : isHttp ? "200" : "ok"),
       h("span.faint", null, `${milliseconds.toFixed(1)} ms · ${isHttp ? "HTTP" : "WebSocket"}`), h("span.gap"),
-      button("Copy", () => copy(JSON.stringify(last, null, 2)), { symbol: "copy" })), json(value));
+      button("Copy", () => copy(JSON.stringify(last, null, 2)), { symbol: "copy" })), json(value.garbled ?? value));
   }
 
   async function asCurl() {

@@ -1,7 +1,7 @@
 // The log of exchanges as they are made, and each with its request and response side by side.
 
-import { attempt, button, clockTime, copy, debounce, empty, failure, fill, h, icon, quote, save, size, skeleton, toast } from "./dom.js";
-import { json, pretty } from "./json.js";
+import { attempt, button, clockTime, copy, debounce, empty, failure, fill, h, icon, quote, save, size, skeleton } from "./dom.js";
+import { json } from "./json.js";
 
 const MOST = 1000, DRAWN = 300;
 

@@ -1,6 +1,6 @@
 // Clock, faults, snapshots, mail, users and settings of the fixture, at a click.
 
-import { attempt, button, clockTime, counted, dialog, fill, h, icon, said, toast } from "./dom.js";
+import { attempt, button, clockTime, counted, dialog, fill, h, icon, said, toast, when } from "./dom.js";
 import { coloured } from "./json.js";
 
 const PRESETS = [
@@ -18,6 +18,10 @@ const PRESETS = [
   ["Cut connection", { effect: { cut: true }, times: 1 }],
   ["Half an answer", { effect: { truncate: 0.5 }, times: 1 }],
   ["No JSON", { effect: { garble: true }, times: 1 }],
+  ["Lost push", { effect: { push: "drop" }, times: 1 }],
+  ["Push twice", { effect: { push: "repeat" }, times: 1 }],
+  ["Late push", { effect: { push: "delay", delay: 10 }, times: 1 }],
+  ["Dropped stream", { effect: { dropStream: true }, times: 1 }],
 ];
 
 const MESSAGE = `From: Ada Adler <ada@adler.example>
@@ -115,6 +119,21 @@ export function fixturePane(app) {
     }, { symbol: "threads" })),
     text, h("div.row", null, button("Deliver", () => deliver({ text: text.value }), { kind: "primary", symbol: "inbox" }), file));
 
+  // What was sent to elsewhere.
+  const outbox = h("div.list");
+  const outboxCard = card("outbox", "sent", "Outbox", h("p.faint", null, "Mail to other servers is captured here and goes nowhere."), outbox,
+    h("div.row", null, button("Look again", () => attempt(lookOutbox), { symbol: "reload" }), button("Clear", () => attempt(async () => { await control("DELETE", "/outbox"); await lookOutbox(); }), { symbol: "trash" })));
+  async function lookOutbox() {
+    const { messages } = await control("GET", "/outbox");
+    fill(outbox, messages.length ? messages.slice(-50).reverse().map((one) => h("button.choice", { type: "button", onclick: () => captured(one) },
+      h("span.captured", null, h("b", null, one.subject || "(no subject)"), h("span.faint", null, `to ${one.recipients.map(({ address }) => address).join(", ")}`)),
+      h("span.faint", null, when(one.sentAt, app.now() * 1000)))) : h("p.faint", null, "Nothing was sent yet."));
+  }
+  function captured(one) {
+    const facts = [["from", one.from], ["to", one.recipients.map(({ address }) => address).join(", ")], ["sent", one.sentAt], ["parameters", JSON.stringify(one.parameters)]];
+    dialog(one.subject || "(no subject)", h("dl.facts", null, facts.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, h("code", null, value))])), h("pre.plain.captured-text", { tabIndex: 0 }, one.text.slice(0, 200000)));
+  }
+
   // Users.
   const users = h("div.list");
   const newName = h("input", { type: "text", placeholder: "carol@example.org", "aria-label": "Name of a new user" });
@@ -150,7 +169,7 @@ export function fixturePane(app) {
       button("", () => settings({ options: { [name]: null } }), { symbol: "close", kind: "quiet", title: `Back to what ${name} was` }))));
   }
 
-  const element = h("section.pane.fixture", null, h("div.cards", null, h("div.pile", null, clockCard, stateCard, userCard), h("div.pile", null, faultCard, settingsCard), h("div.pile", null, mailCard)));
+  const element = h("section.pane.fixture", null, h("div.cards", null, h("div.pile", null, clockCard, stateCard, userCard), h("div.pile", null, faultCard, settingsCard), h("div.pile", null, mailCard, outboxCard)));
 
   function tick() {
     if (!app.overview) return;
@@ -185,6 +204,7 @@ export function fixturePane(app) {
   return {
     element,
     show(id) {
+      lookOutbox().catch(() => {});
       if (!id) return;
       const found = element.querySelector(`#card-${id}`);
       found?.scrollIntoView({ block: "start" });

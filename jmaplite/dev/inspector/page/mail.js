@@ -1,6 +1,6 @@
 // Mailboxes, the list of messages, and the reader, as panes side by side that become a stack.
 
-import { attempt, button, counted, debounce, dialog, empty, failure, fill, h, icon, roving, skeleton, toast } from "./dom.js";
+import { attempt, counted, debounce, dialog, failure, fill, h, icon, roving, skeleton, toast } from "./dom.js";
 import { messageList } from "./messages.js";
 import { reader } from "./reader.js";
 

@@ -127,7 +127,8 @@ app.look = async () => {
   }
   const active = app.faults.filter((one) => one.left !== 0).length;
   faultChip.hidden = !active;
-  fill(faultChip, icon("bolt"), h("span", null, `${active} fault${active === 1 ? "" : "s"}`));
+  faultChip.setAttribute("aria-label", `Faults in force: ${active}`);
+  fill(faultChip, icon("bolt"), h("span", null, String(active), h("span.word", null, active === 1 ? " fault" : " faults")));
   tick();
   app.emit("overview", overview);
   return overview;

@@ -1,6 +1,6 @@
 // The list of messages: of any length, with only what is seen in the document.
 
-import { button, counted, debounce, empty, failure, fill, h, icon, said, skeleton, when } from "./dom.js";
+import { button, counted, debounce, empty, failure, fill, h, icon, skeleton, when } from "./dom.js";
 
 const ROW = 62, PAGE = 50;
 const PROPERTIES = ["id", "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "preview", "hasAttachment", "size"];
@@ -48,7 +48,7 @@ export function messageList(app, { open, gone, back }) {
     type: "button", "aria-pressed": "false", onclick: (event) => flip(event.currentTarget),
   }, { unread: "Unread", flagged: "Flagged", attachment: "With files" }[name]));
   const collapse = h("button.toggle", { type: "button", "aria-pressed": "true", title: "One row for each thread", onclick: (event) => flip(event.currentTarget) }, icon("threads"), "Threads");
-  const spacer = h("div.spacer");
+  const spacer = h("div.spacer", { role: "presentation" });
   const rows = h("div.rows", { role: "listbox", "aria-label": "Messages", tabIndex: -1 }, spacer);
   const element = h("section.column.list", { "aria-label": "Messages" },
     h("div.head", null, button("", back, { symbol: "back", kind: "quiet stacked", title: "Mailboxes" }), title, total,

@@ -1,7 +1,6 @@
 // StateChange objects as they come, with what was known before and what has changed since.
 
 import { attempt, button, clockTime, counted, empty, fill, h, icon } from "./dom.js";
-import { json } from "./json.js";
 
 const MOST = 300;
 
