@@ -19,14 +19,6 @@ from tests.live import PASSWORD, USER
 pytestmark = pytest.mark.foreign
 
 NOT_YET = {
-    "SieveScript/get (RFC 9661 §2.2)": {
-        "TestSieve.test_scripts_list",
-        "TestSieve.test_the_script_name_limits_are_advertised_sanely",
-    },
-    "SieveScript/validate (RFC 9661 §2.5)": {
-        "TestSieve.test_validate_accepts_a_well_formed_script",
-        "TestSieve.test_validate_rejects_a_broken_script_without_raising",
-    },
     "contacts (RFC 9610)": {
         "TestContactCards.test_a_card_built_from_models_comes_back_as_models",
     },
