@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CORE, MAIL = "urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"
-SUBMISSION = "urn:ietf:params:jmap:submission"
+SUBMISSION, SIEVE = "urn:ietf:params:jmap:submission", "urn:ietf:params:jmap:sieve"
 
 
 def ref(result_of: str, name: str, path: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ class Client:
     def call(self, *calls: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
         """Method calls with ids "0", "1", ...; answers the arguments of the responses. Exits on an error."""
         invocations = [[name, {"accountId": self.account, **given}, str(at)] for at, (name, given) in enumerate(calls)]
-        body = json.dumps({"using": [CORE, MAIL, SUBMISSION], "methodCalls": invocations}).encode()
+        body = json.dumps({"using": [CORE, MAIL, SUBMISSION, SIEVE], "methodCalls": invocations}).encode()
         answer = json.loads(self._http("POST", self._api, body, "application/json"))
         for name, arguments, _ in answer["methodResponses"]:
             if name == "error":

@@ -36,6 +36,25 @@ port = {port}
 """
 
 
+_SCRIPT = """
+require ["fileinto", "mailbox", "imap4flags", "variables", "envelope", "subaddress"];
+if anyof (header :contains "X-Spam-Flag" "YES", header :contains "Subject" ["viagra", "lottery"]) {
+  fileinto "Junk";
+  stop;
+}
+if header :matches "List-Id" "*<*>*" {
+  fileinto :create "Lists/${2}";
+} elsif envelope :detail "to" "orders" {
+  fileinto :create "Orders";
+} elsif address :domain "from" ["example.com", "example.net"] {
+  addflag "\\\\Flagged";
+  fileinto :create "Known";
+} elsif size :over 1M {
+  fileinto :create "Large";
+}
+"""
+
+
 class _Sink(socketserver.StreamRequestHandler):
     """Says yes to everything."""
 
@@ -93,13 +112,24 @@ def configured(config: str, path: Path, port: int) -> str:
 
 def measure(url: str, path: Path, there: Sink, number: int) -> None:
     """Deliver and submit, and print messages per second."""
+    client = Client(url, "bench", "bench")
     for connections in CONNECTIONS:
         rate(path, "reader@example.org", number, connections)
-    client = Client(url, "bench", "bench")
+    _activate(client)
+    for connections in CONNECTIONS:
+        rate(path, "reader@example.org", number, connections, "with a script")
+    client.call(("SieveScript/set", {"onSuccessDeactivateScript": True}))
     _submit(client, there, number)
 
 
-def rate(path: Path, recipient: str, number: int, connections: int) -> None:
+def _activate(client: Client) -> None:
+    """Have a script of the usual kind file what comes."""
+    create = {"s": {"name": "bench", "blobId": client.upload(_SCRIPT.encode())}}
+    made = client.call(("SieveScript/set", {"create": create, "onSuccessActivateScript": "#s"}))[0]
+    assert made["created"], made
+
+
+def rate(path: Path, recipient: str, number: int, connections: int, more: str = "") -> None:
     """Deliver messages over so many connections at once, and print how many went in a second."""
     octets = [_dotted(one.octets) for one in Generator(number).messages()]
     tag = os.urandom(6).hex()
@@ -116,7 +146,7 @@ def rate(path: Path, recipient: str, number: int, connections: int) -> None:
     for thread in threads:
         thread.join()
     taken = time.perf_counter() - started
-    print(f"LMTP deliveries, {connections:2} connections: {number / taken:8.0f} a second", flush=True)
+    print(f"LMTP deliveries, {connections:2} connections: {number / taken:8.0f} a second {more}", flush=True)
 
 
 def _deliver(path: Path, recipient: str, octets: list[bytes], tag: str, begin: threading.Barrier) -> None:
