@@ -193,7 +193,24 @@ def _directory_url(value: object) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in _DIRECTORIES or not rest or not text.isprintable():
         raise Wrong
+    if scheme.lower().startswith("postgres"):
+        _is_coded(rest)
     return scheme.lower() + separator + rest
+
+
+def _is_coded(rest: str) -> None:
+    """Raises Wrong where a password seems to stand in a URL as it is, and would be taken for something else."""
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    user, at, host = authority.partition("@")
+    if "@" in host:
+        raise Wrong("has an @ in the user name or the password: write %40")
+    if " " in rest:
+        raise Wrong("has a space: write %20")
+    if re.search("%(?![0-9A-Fa-f]{2})", rest):
+        raise Wrong("has a % that stands for itself: write %25")
+    ports = [one.rpartition("]")[2].partition(":")[2] for one in (host if at else user).split(",")]
+    if not all(port.isdigit() and port.isascii() for port in ports if port):
+        raise Wrong("has a port that is no number; in a password, write %2F for a / and %3F for a ?")
 
 
 HEADER = Kind("header", 'a header line "Name: value"', _header)

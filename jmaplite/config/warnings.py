@@ -129,6 +129,12 @@ def _any_certificate(settings: Settings) -> None:
                 _remark(settings, setting, "whoever stands in between can read passwords")
 
 
+def _nobody_is_told_who_is_there(settings: Settings) -> None:
+    for name in ("directory.<id>.query.verify", "directory.<id>.filter.verify"):
+        for setting in settings.all(name).values():
+            settings.remark(setting.place, setting.key, "is not used: nobody is told who is there (VRFY)", "note")
+
+
 def _directory_without_tls(settings: Settings) -> None:
     for names, url in settings.all("directory.<id>.url").items():
         scheme, _, rest = url.value.partition("://")
@@ -168,6 +174,7 @@ _WARNINGS: tuple[Callable[[Settings], None], ...] = (
     _relay_without_tls,
     _no_way_out,
     _any_certificate,
+    _nobody_is_told_who_is_there,
     _directory_without_tls,
     _fixture_for_everybody,
     _hsts_without_tls,

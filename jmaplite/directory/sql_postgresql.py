@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,9 @@ class PostgreSQLUsers:
         try:
             self._parameters = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError as error:
-            raise ValueError(str(error).strip()) from None
+            # What it quotes may be a part of the password.
+            reason = re.sub('".*"', "...", " ".join(str(error).split()))
+            raise ValueError(f"the url cannot be used: {reason}") from None
         self._parameters.setdefault("application_name", "jmaplite")
         self._parameters.setdefault("connect_timeout", max(2, round(timeout)))
         self._timeout = timeout

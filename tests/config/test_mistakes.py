@@ -217,6 +217,39 @@ def test_a_listener_that_cannot_be_is_a_mistake(line: str, message: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://u:SE@CRET@h/x", "has an @ in the user name or the password: write %40"),
+        ("postgres://u:SE CRET@h/x", "has a space: write %20"),
+        ("postgresql://u:SE%CRET@h/x", "has a % that stands for itself: write %25"),
+        ("postgresql://u:SE/CRET@h/x", "has a port that is no number; in a password, write %2F for a /"),
+        ("postgresql://u:SE?CRET@h/x", "has a port that is no number; in a password, write %2F for a /"),
+        ("mysql://u:SECRET@h/x", "expected"),
+    ],
+)
+def test_the_url_of_a_database_is_coded_and_a_password_in_it_is_not_shown(url: str, message: str) -> None:
+    [only] = mistakes(f'{GOOD}[directory.x]\ntype = "sql"\nquery.name = "SELECT ?"\nurl = "{url}"\n')
+    assert only.startswith(f"c.toml:10: directory.x.url: {message}")
+    assert "CRET" not in only
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40%25@h:5432/x?sslmode=require",
+        "postgresql://%2Frun%2Fpg/x?user=a@b",
+        "postgresql:///x",
+        "postgres://[::1]:5432/x",
+        "postgresql://u@a:1,b:2/x",
+        "sqlite:///a b@c%d",
+    ],
+)
+def test_the_url_of_a_database_may_have_many_forms(url: str) -> None:
+    text = f'{GOOD}[directory.x]\ntype = "sql"\nquery.name = "SELECT ?"\nurl = "{url}"\n'
+    assert parse(text, "c.toml").directories[1].url == url
+
+
+@pytest.mark.parametrize(
     ("cert", "key", "line", "name", "message"),
     [
         ("other.pem", "key.pem", 9, "private-key", "key.pem' holds the key of another certificate than '{}/other.pem'"),

@@ -100,3 +100,10 @@ def test_what_is_more_often_a_slip_has_a_warning_on_its_line(text: str, key: str
     assert warning.partition(": ")[2].startswith(f"{key}: warning: {message}")
     line = int(warning.split(":")[1])
     assert key.rpartition(".")[2] in (GOOD + text).splitlines()[line - 1]
+
+
+def test_a_setting_that_does_nothing_here_has_a_note() -> None:
+    text = LDAP.replace("filter.name =", 'filter.verify = "(mail=?)", filter.name =') % ("ldapi:///", "false")
+    assert [one.partition(": ")[2] for one in warnings(text)] == [
+        "directory.x.filter.verify: note: is not used: nobody is told who is there (VRFY)"
+    ]

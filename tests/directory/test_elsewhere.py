@@ -155,6 +155,15 @@ def test_an_ldap_server_that_says_nothing_is_given_up(silent: int, scheme: str) 
         server.accepts("cn=a", "b")
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:SE CRET@h/x", "postgresql://u:SECRET%zz@h/x", 'postgresql://u:S"E CRET@h']
+)
+def test_a_url_that_cannot_be_read_is_not_quoted(url: str) -> None:
+    with pytest.raises(ValueError, match="the url cannot be used") as raised:
+        PostgreSQLUsers(url)
+    assert "CRET" not in str(raised.value)
+
+
 def test_a_certificate_that_nobody_vouches_for_is_not_believed(ldap_server: Slapd) -> None:
     for url, start_tls in ((ldap_server.tls_url, False), (ldap_server.url, True)):
         with pytest.raises(Disconnected, match=r"(?i)certificate"):
