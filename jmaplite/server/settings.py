@@ -91,6 +91,7 @@ def sieve_settings(config: Config) -> SieveSettings:
         vacation_seconds_least=told.vacation_min,
         vacation_most=told.vacation_max,
         duplicate_default=told.duplicate_expiry,
+        duplicate_most=told.duplicate_max,
         protected_headers=frozenset(name.lower() for name in told.protected_headers),
     )
     methods = tuple(one for one in sieve.NOTIFICATION_METHODS if one in told.notification_uris)

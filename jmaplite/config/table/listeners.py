@@ -63,7 +63,7 @@ class ServerHttp:
     hsts: bool = option(
         "hsts",
         BOOLEAN,
-        "Tell browsers to use nothing but TLS with this host for a year (RFC 6797).",
+        "Tell browsers to use nothing but TLS with this host, and all beneath it, for a year (RFC 6797).",
         default=False,
         aliases=("/http.hsts",),
     )
