@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import delivery, push, workers
+from bench import delivery, fixture, push, workers
 from bench.client import Client
 from bench.messages import Generator
 from bench.operations import operations
@@ -98,7 +98,11 @@ def main() -> None:
     parser.add_argument("--delivery", action="store_true", help="measure mail in and out, and nothing else")
     parser.add_argument("--lmtp", type=Path, help="measure another server's LMTP at this Unix socket, and nothing else")
     parser.add_argument("--recipient", default="reader@example.org", help="whom that server has a mailbox for")
+    parser.add_argument("--fixture", action="store_true", help="measure the test fixture, and nothing else")
     options = parser.parse_args()
+    if options.fixture:
+        fixture.measure(options.rounds)
+        return
     if options.lmtp:
         for connections in delivery.CONNECTIONS:
             delivery.rate(options.lmtp, options.recipient, options.messages, connections)

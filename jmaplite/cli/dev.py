@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
@@ -54,8 +55,12 @@ def dev(
     """
     if memory and data is not None:
         raise click.UsageError("it is either --memory or --data DIR")
+    gc.disable()  # nothing of what is imported is to be thrown away, and tests wait
     from jmaplite.dev import launch
     from jmaplite.server import CannotServe, run_to_end
+
+    gc.freeze()
+    gc.enable()
 
     options = launch.Options(
         host=host,

@@ -241,6 +241,14 @@ def _folders_have_roles(settings: Settings) -> None:
             settings.mistake(place, dotted(("jmap", "folders", unknown)), message)
 
 
+def _a_fixture_is_one_process(settings: Settings) -> None:
+    """Its faults, its clock and its log are where its control API is."""
+    enable, workers = settings.get("dev.enable"), settings.get("server.workers")
+    if enable is not None and enable.value and workers is not None and workers.value > 1:
+        message = f"cannot be more than 1 with dev.enable, which is set on {enable.place.seen_from(workers.place)}"
+        _wrong(settings, workers, message)
+
+
 _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _there_is_a_listener,
     _directory_exists,
@@ -255,4 +263,5 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _origins_are_let_in_by_one_rule,
     _capabilities_are_known,
     _folders_have_roles,
+    _a_fixture_is_one_process,
 )

@@ -72,6 +72,7 @@ class Fixture(Extension):
     def __init__(self, options: Dev) -> None:
         self.options = options
         self.seed = options.seed
+        self.durable = not options.temporary
         self.clock = Clock()
         self.account_id = self._account_id
         self.faults = Faults(random.Random(self.seed or None))

@@ -32,6 +32,9 @@ DOMAIN = "example.org"
 PASSWORD = "secret"  # noqa: S105 - a fixture has nothing to hide
 
 _RAM = Path("/dev/shm")  # noqa: S108 - the file system in memory of Linux
+_ROOM = 512 << 20
+"""Octets that have to be free there: containers often have no more than 64 MiB."""
+
 _LOOK_SECONDS = 0.25
 _HOSTS = ("localhost",)
 
@@ -88,6 +91,7 @@ def configuration(options: Options, store: Path, certificate: tuple[Path, Path] 
         "log": {"level": options.log_level},
         "dev": {
             "enable": True,
+            "temporary": options.data is None,
             "seed": options.seed,
             "auto-provision": options.auto_provision,
             "mail": [str(path.absolute()) for path in options.mail],
@@ -111,7 +115,7 @@ def place(options: Options) -> Iterator[Path]:
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield options.data.absolute()
         return
-    ram = _RAM if os.access(_RAM, os.W_OK) else None
+    ram = _RAM if os.access(_RAM, os.W_OK) and shutil.disk_usage(_RAM).free >= _ROOM else None
     directory = Path(tempfile.mkdtemp(prefix="jmaplite-dev-", dir=ram))
     try:
         yield directory

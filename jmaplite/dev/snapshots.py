@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from jmaplite.blobs.embedded import EmbeddedBlobs
 from jmaplite.store import Writer
 from jmaplite.store.sqlite import SQLiteStore
-from jmaplite.store.sqlite_account import FILE
+from jmaplite.store.sqlite_account import FILE, SQLiteAccount
 
 INITIAL = "initial"
 """The snapshot that a reset goes back to."""
@@ -18,6 +20,15 @@ INITIAL = "initial"
 
 class UnknownSnapshot(KeyError):
     """There is no snapshot of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """An account was the same as a file when it had a mark."""
+
+    account: SQLiteAccount
+    mark: tuple[object, ...]
+    file: Path
 
 
 class Snapshots:
@@ -34,6 +45,7 @@ class Snapshots:
         self._generation = 0
         self._lock = threading.Lock()
         self._names: dict[str, Path] = {}
+        self._same: dict[str, _Same] = {}
         if seed:
             store.renew_epoch(self._epoch())
 
@@ -41,12 +53,12 @@ class Snapshots:
         """Take a snapshot, in the place of one of the same name; answers how many accounts it has."""
         with self._lock:
             place = self._directory / hashlib.sha256(name.encode()).hexdigest()[:32]
-            shutil.rmtree(place, ignore_errors=True)
+            self._discard(place)
             accounts = self._store.accounts()
             for account in accounts:
                 part = place / account.id
                 part.mkdir(mode=0o700, parents=True)
-                self._store.account(account.id).copy_to(part / FILE)
+                self._copy(self._store.account(account.id), part / FILE)
                 self._blobs.copy_to(account.id, part / "blobs")
                 (part / "owner").write_text(account.owner, encoding="utf-8")
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,7 +87,7 @@ class Snapshots:
                 if account_id not in known:
                     self._make(account_id, (part / "owner").read_text(encoding="utf-8"))
                 self._blobs.put_back(account_id, part / "blobs")
-                self._store.account(account_id).put_back(part / FILE)
+                self._put_back(self._store.account(account_id), part / FILE)
             return len(kept)
 
     def names(self) -> list[str]:
@@ -88,6 +100,29 @@ class Snapshots:
             place = self._names.pop(name, None)
         if place is None:
             raise UnknownSnapshot(name)
+        self._discard(place)
+
+    def _copy(self, account: SQLiteAccount, file: Path) -> None:
+        """Copy an account; another link will do if it is still what a copy of it is."""
+        before = account.mark
+        same = self._same.get(account.id)
+        if same is not None and same.account is account and same.mark == before:
+            os.link(same.file, file)
+            return
+        account.copy_to(file)
+        if account.mark == before:
+            self._same[account.id] = _Same(account, before, file)
+
+    def _put_back(self, account: SQLiteAccount, file: Path) -> None:
+        """Make an account what a copy of it is, which it may be already."""
+        same = self._same.get(account.id)
+        if same is not None and same.account is account and same.mark == account.mark and same.file.samefile(file):
+            account.announce_all()
+            return
+        self._same[account.id] = _Same(account, account.put_back(file), file)
+
+    def _discard(self, place: Path) -> None:
+        self._same = {name: same for name, same in self._same.items() if place not in same.file.parents}
         shutil.rmtree(place, ignore_errors=True)
 
     def _make(self, account_id: str, owner: str) -> None:

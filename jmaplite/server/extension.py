@@ -47,6 +47,9 @@ class Extension:
     account_id: Callable[[], str] = staticmethod(random_account_id)
     """The id for another account."""
 
+    durable = True
+    """Whether what is stored has to outlive a crash of the machine."""
+
     def opened(self, ground: Ground) -> None:
         """The store is open."""
 

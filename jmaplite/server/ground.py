@@ -62,15 +62,16 @@ def opened(
     create: bool = True,
     clock: Callable[[], float] = time.time,
     account_id: Callable[[], str] = random_account_id,
+    durable: bool = True,
 ) -> Ground:
     """The store that a configuration names; made if it is not there, or not. Raises CannotServe.
 
     It holds every type that there is, so that a capability may be switched off and on again. `account_id` makes the ids
-    of new accounts.
+    of new accounts. Not `durable` is one that need not outlive a crash of the machine.
     """
     try:
         tables = schema(Catalog(with_push(capabilities(), PUSH_SUBSCRIPTION, str)), TABLES)
-        store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id)
+        store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id, durable=durable)
     except (OSError, StoreError) as error:
         raise CannotServe(f"the store in {config.store.path} cannot be opened: {error}") from error
     return Ground(store, EmbeddedBlobs(config.store.path, clock=clock))

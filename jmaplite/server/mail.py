@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from jmaplite.config import Config
 from jmaplite.delivery import Arriving, Incoming
-from jmaplite.delivery.receiving import Receiver, Receiving
 from jmaplite.server.ground import CannotServe
 from jmaplite.server.parts import compose, office
 from jmaplite.web import Certificates, Listener, ListeningSocket, urls
+
+if TYPE_CHECKING:
+    from jmaplite.delivery.receiving import Receiving
 
 PROTOCOLS = ("lmtp", "smtp")
 """What is spoken with other mail servers."""
@@ -19,9 +22,11 @@ class MailListening:
     """One listener for mail at work, as `Listening` is for JMAP."""
 
     def __init__(self, listener: Listener, incoming: Incoming) -> None:
+        from jmaplite.delivery.receiving import Receiving  # only those who take mail in wait for it
+
         self.listener = listener
         self._sockets: list[ListeningSocket] = []
-        self._receiving = Receiving(incoming)
+        self._receiving: Receiving = Receiving(incoming)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -41,6 +46,8 @@ class MailListening:
         certificates: Certificates | None,
     ) -> None:
         """Accept connections as this listener from now on, on sockets that stay the caller's."""
+        from jmaplite.delivery.receiving import Receiver
+
         self.listener, self._sockets = listener, list(sockets)
         receiver = Receiver(
             "lmtp" if listener.protocol == "lmtp" else "smtp",

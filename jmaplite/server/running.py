@@ -57,7 +57,8 @@ class Server:
         self._announce = announce
         self._timeouts = timeouts
         self._extension = extension(config)
-        self._ground = opened(config, clock=self._extension.clock, account_id=self._extension.account_id)
+        way = self._extension
+        self._ground = opened(config, clock=way.clock, account_id=way.account_id, durable=way.durable)
         self._extension.opened(self._ground)
         self._hub = self._extension.make_hub(self._ground.store, self._sees)
         self.status = Status(self._ground.failure, self._directory_failure)

@@ -45,8 +45,12 @@ class SQLiteStore:
         create: bool = True,
         new_id: Callable[[], str] = random_account_id,
         migrations: tuple[Migration, ...] = MIGRATIONS,
+        durable: bool = True,
     ) -> None:
-        """Open the store, or make it if `create`. Raises StoreUnavailable, StoreDamaged."""
+        """Open the store, or make it if `create`; not `durable` is one that need not outlive the machine's next crash.
+
+        Raises StoreUnavailable, StoreDamaged.
+        """
         _check_sqlite()
         self.path = path
         self._feed = LocalFeed()
@@ -58,14 +62,14 @@ class SQLiteStore:
         self._handles: weakref.WeakValueDictionary[str, SQLiteAccount] = weakref.WeakValueDictionary()
         self._open: dict[str, SQLiteAccount] = {}
         templates = path / "templates"
-        self._files = AccountFiles(templates, schema, migrations)
-        self._system = System(path, create=create)
+        self._files = AccountFiles(templates, schema, migrations, durable=durable)
+        self._system = System(path, create=create, durable=durable)
         self.epoch = self._system.epoch
         with on_disk():
             templates.mkdir(mode=0o700, exist_ok=True)
         self._housekeeper = Housekeeper()
         self._surroundings = Surroundings(
-            self._files.texts, self._feed, self._housekeeper, self._files.check, self._opened
+            self._files.texts, self._feed, self._housekeeper, self._files.check, self._opened, durable
         )
 
     def account(self, account_id: str) -> SQLiteAccount:

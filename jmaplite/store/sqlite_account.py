@@ -50,6 +50,8 @@ class Surroundings:
     """Sees to it that a file that this process has not used yet has the schema in use."""
     opened: Callable[[SQLiteAccount], None]
     """Told when an account opens a file."""
+    durable: bool = True
+    """Whether commits wait for the disk."""
 
 
 class Snapshot(SQLiteReader):
@@ -100,6 +102,7 @@ class SQLiteAccount:
         self._known_lock = threading.Lock()
         self._parked = False
         self._closed = False
+        self._serial = 0
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
 
@@ -195,10 +198,11 @@ class SQLiteAccount:
                 self.give(source)
             sync(path)
 
-    def put_back(self, path: Path) -> None:
+    def put_back(self, path: Path) -> tuple[object, ...]:
         """Make the account what a copy of it is, in one transaction: readers see all of the one or of the other.
 
-        States may go back by this: the store needs another epoch. Raises StoreUnavailable, StoreDamaged.
+        Answers its `mark` then. States may go back by this: the store needs another epoch. Raises StoreUnavailable,
+        StoreDamaged.
         """
         source = connect(path, writes=False)
         try:
@@ -207,16 +211,34 @@ class SQLiteAccount:
                 target = self._open(writes=True)
                 try:
                     pour(source, target)
-                    now = states(target)
+                    # It went through the log as a whole, and is all that the log has to hold when it comes again.
+                    target.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 finally:
                     target.close()
-                with self._known_lock:
-                    self._known = {}
+                self._serial += 1
+                mark = self.mark
         except apsw.Error as error:
             raise translated(error) from error
         finally:
             source.close()
+        self.announce_all()
+        return mark
+
+    def announce_all(self) -> None:
+        """Announce all types as changed: states mean something else now. Raises StoreUnavailable, StoreDamaged."""
+        session = self.take()
+        try:
+            now = states(session)
+        finally:
+            self.give(session)
+        with self._known_lock:
+            self._known = {}
         self._announce(now, self.surroundings.feed.committed)
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """The same as before if nothing was committed since; it may be another though nothing was."""
+        return (self._serial, *map(_stamp, (self._path, self._path.with_name(f"{FILE}-wal"))))
 
     def park(self) -> None:
         """Close the connections that nobody uses; those in use follow when they are handed back."""
@@ -234,7 +256,7 @@ class SQLiteAccount:
         """A new connection to the file, once it is known to have the schema in use."""
         if self._closed:
             raise StoreError("the store is closed")
-        session = connect(self._path, writes=writes)
+        session = connect(self._path, writes=writes, durable=self.surroundings.durable)
         try:
             with self._open_lock:
                 if self._known is None:
@@ -294,6 +316,7 @@ class SQLiteAccount:
             if session.connection.in_transaction:
                 ledger.write(session)
                 session.execute("COMMIT")
+                self._serial += 1
         except BaseException:
             self._abandon(session)
             raise
@@ -357,6 +380,15 @@ class SQLiteAccount:
         if self._wal_pages >= self._checkpoint_at:
             self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
             self.surroundings.housekeeper.run(self.checkpoint)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells whether other processes have written to a file; zeros if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _may_only_read(error: Exception) -> bool:

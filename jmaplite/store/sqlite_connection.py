@@ -61,13 +61,16 @@ class Session:
         self.connection.close(True)
 
 
-def connect(path: Path, *, writes: bool) -> Session:
-    """Open an existing file. Raises StoreUnavailable if that fails, StoreDamaged if it is no database."""
+def connect(path: Path, *, writes: bool, durable: bool = True) -> Session:
+    """Open an existing file; commits wait for the disk, unless it is enough that they outlive the process.
+
+    Raises StoreUnavailable if that fails, StoreDamaged if it is no database.
+    """
     try:
         connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS)
         try:
             session = Session(connection)
-            _settle(session, writes)
+            _settle(session, writes, durable)
         except BaseException:
             connection.close(True)
             raise
@@ -97,13 +100,13 @@ def copied(source: Session, path: Path) -> None:
         raise translated(error) from error
 
 
-def _settle(session: Session, writes: bool) -> None:
+def _settle(session: Session, writes: bool, durable: bool) -> None:
     """Give a new connection its settings; the first to touch the file is where a damaged one shows."""
     session.connection.set_busy_handler(_patience())
     session.connection.wal_autocheckpoint(0)
     cache = _WRITER_CACHE_KIBIBYTES if writes else _READER_CACHE_KIBIBYTES
     for pragma in (
-        "synchronous = FULL",
+        f"synchronous = {'FULL' if durable else 'OFF'}",
         f"cache_size = -{cache}",
         "mmap_size = 0",  # after each commit a map must be made anew, which costs more than it saves
         f"journal_size_limit = {_WAL_OCTETS}",

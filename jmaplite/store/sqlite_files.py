@@ -32,7 +32,10 @@ class Identity:
 class AccountFiles:
     """Makes and checks account files of one schema; `templates` is a directory of the store."""
 
-    def __init__(self, templates: Path, schema: Schema, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
+    def __init__(
+        self, templates: Path, schema: Schema, migrations: tuple[Migration, ...] = MIGRATIONS, *, durable: bool = True
+    ) -> None:
+        self._durable = durable
         self._schema = schema
         self._migrations = migrations
         self._digest = digest(schema)
@@ -52,8 +55,9 @@ class AccountFiles:
                 session.close()
         except apsw.Error as error:
             raise translated(error) from error
-        sync(path)
-        sync(directory)
+        if self._durable:
+            sync(path)
+            sync(directory)
         return values
 
     def _fill(self, session: Session, identity: Identity, fill: Callable[[Writer], None]) -> dict[str, int]:

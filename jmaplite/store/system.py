@@ -23,6 +23,7 @@ _ACCOUNTS = "accounts"
 _UNFINISHED = ".new-"
 _ADVICE = "it can be removed, and is made anew from the accounts then"
 _EPOCH_OCTETS = 5
+_WAL_PAGES = 1000
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS store (epoch TEXT NOT NULL) STRICT",
@@ -39,8 +40,9 @@ class System:
     leaves is either not listed, and swept away, or complete, and given its name by whoever comes next.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, durable: bool = True) -> None:
         self._directory = path / _ACCOUNTS
+        self._durable = durable
         self._lock = threading.RLock()
         self._owners: dict[str, str] = {}
         if create:
@@ -51,7 +53,8 @@ class System:
         elif not (path / _SYSTEM_FILE).exists():
             raise StoreUnavailable("there is no store")
         try:
-            self._session = connect(path / _SYSTEM_FILE, writes=True)
+            self._session = connect(path / _SYSTEM_FILE, writes=True, durable=durable)
+            self._session.connection.wal_autocheckpoint(_WAL_PAGES)
             self.epoch = self._begin(path)
         except StoreDamaged as error:
             if not isinstance(error.__cause__, apsw.Error):
@@ -102,7 +105,8 @@ class System:
             provisional.mkdir(mode=0o700)
             try:
                 make(provisional, account_id)
-                sync(self._directory)
+                if self._durable:
+                    sync(self._directory)
                 self._session.execute("INSERT INTO account (id, owner) VALUES (?, ?)", (account_id, owner))
             except BaseException:
                 shutil.rmtree(provisional, ignore_errors=True)  # what is left is swept when the store is opened
@@ -213,7 +217,8 @@ class System:
             (self._directory / f"{_UNFINISHED}{account_id}").rename(directory)
         except FileNotFoundError:
             return directory.exists()
-        sync(self._directory)
+        if self._durable:
+            sync(self._directory)
         return True
 
     def _unused(self, new_id: Callable[[], str]) -> str:

@@ -66,6 +66,12 @@ class Dev:
     auto_provision: bool = option(
         "auto-provision", BOOLEAN, "Make every user at the first log-in, whatever the password.", default=False
     )
+    temporary: bool = option(
+        "temporary",
+        BOOLEAN,
+        "What is stored need not outlive a crash of the machine: nothing waits for the disk.",
+        default=False,
+    )
     seed: str = option(
         "seed", STRING, "Begin ids, states and made-up mail from this, so that they are the same each time.", default=""
     )
