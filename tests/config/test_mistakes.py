@@ -554,3 +554,11 @@ def test_a_long_key_is_cut_short() -> None:
 def test_a_key_with_control_characters_is_shown_on_one_line() -> None:
     [line] = mistakes(GOOD + '"a\\u001b\\u2028\\u0085b" = 1')
     assert line.isprintable()
+
+
+def test_a_fixture_is_one_process() -> None:
+    text = GOOD + "[dev]\nenable = true\n[server]\nworkers = {}\n"
+    assert parse(text.format(1), "c.toml").dev.enable
+    assert mistakes(text.format(2)) == [
+        "c.toml:10: server.workers: cannot be more than 1 with dev.enable, which is set on line 8"
+    ]

@@ -249,3 +249,33 @@ def test_without_dev_there_is_nothing_of_it(tmp_path: Path) -> None:
     with serving(tmp_path) as plain:
         for path in ("/dev/", "/dev/api/", "/dev/api/reset", "/dev/api/openapi.json"):
             assert plain.ask("GET", path).status == 404
+
+
+def test_accounts_that_have_not_changed_are_put_back_too_as_far_as_clients_can_tell(site: Site) -> None:
+    site.control("POST", "/deliver", {"account": "alice@example.org", "text": MESSAGE})
+    site.control("PUT", "/snapshots/one")
+    site.control("PUT", "/snapshots/two")
+    states = {site.call("Email/get", ids=[])["state"]}
+    for name in ("one", "two", "one"):
+        site.control("POST", f"/snapshots/{name}/restore")
+        states.add(site.call("Email/get", ids=[])["state"])
+        assert site.count() == 1
+    assert len(states) == 4
+    site.control("DELETE", "/snapshots/one")
+    site.control("POST", "/generate", {"account": "alice@example.org", "threads": 2})
+    site.control("POST", "/snapshots/two/restore")
+    assert site.count() == 1
+    site.control("POST", "/reset")
+    assert site.count() == 0
+
+
+def test_what_a_connected_client_is_told_of_a_reset_does_not_depend_on_changes(site: Site) -> None:
+    changed: list[str] = []
+    stop = site.fixture.engine.services.store.feed.listen(lambda change: changed.append(change.account_id))
+    try:
+        for _ in range(2):
+            changed.clear()
+            site.control("POST", "/reset")
+            assert site.account() in changed
+    finally:
+        stop()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from jmaplite.client import JMAPClient
@@ -12,13 +14,42 @@ from jmaplite.dev.pytest_plugin import Account
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pytest"
 
 
-def test_the_example_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "test_client.py").write_text((EXAMPLE / "test_client.py").read_text())
-    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+ASYNC = """
+import asyncio
+
+async def test_in_a_loop(jmap_account, jmap_client):
+    jmap_account.deliver("Subject: x\\n\\nx\\n")
+    found = await asyncio.to_thread(jmap_client.call, "Email/query", limit=1)
+    assert len(found["ids"]) == 1
+"""
+
+
+def project(folder: Path, text: str, *options: str) -> str:
+    """Run a test file in a project of its own, with no other plugins than are named; answers what pytest said."""
+    (folder / "test_client.py").write_text(text)
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "jmaplite.dev.pytest_plugin"]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(
+        [*command, *options, str(folder)], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    return done.stdout
+
+
+def test_the_example_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
+    assert "6 passed" in project(tmp_path, (EXAMPLE / "test_client.py").read_text())
+
+
+def test_tests_may_be_coroutines(tmp_path: Path) -> None:
+    loops = ["asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function"]
+    options = [word for one in loops for word in ("-o", one)]
+    assert "1 passed" in project(tmp_path, ASYNC, "-p", "pytest_asyncio.plugin", *options)
+
+
+def test_pytest_finds_the_fixtures_wherever_jmaplite_is_installed() -> None:
+    found = {one.name: one.value for one in entry_points(group="pytest11")}
+    assert found["jmaplite"] == "jmaplite.dev.pytest_plugin"
 
 
 def test_nothing_is_imported_before_it_is_asked_for() -> None:

@@ -142,3 +142,41 @@ def test_an_epoch_may_be_given(store: SQLiteStore) -> None:
     before = store.epoch
     assert store.renew_epoch() != before
     assert store.renew_epoch("abc") == store.epoch == "abc"
+
+
+def test_a_mark_tells_whether_anything_was_committed(store: SQLiteStore, account_id: str, tmp_path: Path) -> None:
+    account = store.account(account_id)
+    account.copy_to(tmp_path / "copy")
+    mark = account.put_back(tmp_path / "copy")
+    with account.read() as tx:
+        notes(tx)
+    assert account.mark == mark
+    account.write(noting("one"))
+    changed = account.mark
+    assert changed != mark
+    with closing(SQLiteStore(tmp_path / "store", Schema((*SCHEMA.tables, *TABLES), SCHEMA.texts))) as other:
+        other.account(account_id).write(noting("by another process"))
+    assert account.mark != changed
+
+
+def test_the_log_does_not_grow_with_each_time_that_an_account_is_put_back(
+    store: SQLiteStore, account_id: str, tmp_path: Path
+) -> None:
+    account = store.account(account_id)
+    account.copy_to(tmp_path / "copy")
+    log = next((tmp_path / "store").glob("accounts/*/account.sqlite")).with_name("account.sqlite-wal")
+    sizes = []
+    for _ in range(3):
+        account.write(noting("lost"))
+        account.put_back(tmp_path / "copy")
+        sizes.append(log.stat().st_size)
+    assert sizes[2] <= sizes[0]
+
+
+def test_a_store_that_is_not_durable_is_the_same_otherwise(tmp_path: Path) -> None:
+    schema = Schema((*SCHEMA.tables, *TABLES), SCHEMA.texts)
+    with closing(SQLiteStore(tmp_path / "quick", schema, durable=False)) as quick:
+        account_id = quick.create_account("ann", nothing)
+        quick.account(account_id).write(noting("one"))
+    with closing(SQLiteStore(tmp_path / "quick", schema)) as again, again.account(account_id).read() as tx:
+        assert notes(tx) == ["one"]
