@@ -17,6 +17,7 @@ from jmaplite.config import ConfigError
 @click.option("--memory", is_flag=True, help="Keep mail in memory only, as it is without --data.")
 @click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep mail in a directory.")
 @click.option("--seed", default="", metavar="TEXT", help="Ids, states and made-up mail are the same for the same seed.")
+@click.option("--now", default="", metavar="UTCDATE", help="The clock stands still, as at 2030-01-31T12:00:00Z.")
 @click.option("--auto-provision", is_flag=True, help="Make every user at the first log-in, whatever the password.")
 @click.option(
     "--mail",
@@ -41,6 +42,7 @@ def dev(
     memory: bool,
     data: Path | None,
     seed: str,
+    now: str,
     auto_provision: bool,
     mail: tuple[Path, ...],
     threads: int,
@@ -68,6 +70,7 @@ def dev(
         tls=tls,
         data=data,
         seed=seed,
+        now=now,
         auto_provision=auto_provision,
         mail=mail,
         threads=threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,11 +44,17 @@ class Leniency:
     sort: bool = False
 
 
+def random_octets(purpose: str, octets: int) -> bytes:
+    """So many octets that nobody can guess, whatever they are for."""
+    return secrets.token_bytes(octets)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What every request of a server shares.
 
-    `clock` answers seconds since the epoch; `settings` has what a capability's own methods go by, under its URN.
+    `clock` answers seconds since the epoch; `settings` has what a capability's own methods go by, under its URN;
+    `chance` answers so many octets for a purpose, which tests may want to be the same each time.
     """
 
     store: Store
@@ -56,6 +63,7 @@ class Services:
     clock: Callable[[], float]
     settings: Mapping[str, Any] = field(default_factory=dict)
     leniency: Leniency = Leniency()
+    chance: Callable[[str, int], bytes] = random_octets
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ A script that fails files the message into the inbox: nothing is lost by a mista
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -232,7 +231,8 @@ class Run:
         return lambda tx: memory.note(tx, DUPLICATE, mark.key, now, mark.seconds)
 
     def _stamp(self) -> sieve.Stamp:
-        return sieve.Stamp(utc_date(self._now), f"{secrets.token_hex(12)}@{self.host}")
+        name = self.world.services.chance(f"answer of {self.delivery.account_id}", 12)
+        return sieve.Stamp(utc_date(self._now), f"{name.hex()}@{self.host}")
 
 
 def _octets(message: sieve.Edited | None) -> bytes | None:

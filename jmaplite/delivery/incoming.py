@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,7 +151,7 @@ class Incoming:
             octets,
             return_path=message.sender,
             host=office.host,
-            identifier=secrets.token_hex(6),
+            identifier=office.services.chance(f"arrival at {account_id}", 6).hex(),
             recipient=addresses[0] if len(addresses) == 1 else None,
             now=now,
             came=(message.peer, message.protocol),

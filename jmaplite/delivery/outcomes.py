@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,7 +69,15 @@ def settle(
     ]
     wanted = [one for recipient, one in told if one is not None and _is_wanted(recipient, one)]
     reports = [
-        _report(host, schedule, message, octets, [one for one in wanted if one.action == action], now)
+        _report(
+            f"{services.chance(f'report for {account.id}', 12).hex()}@{host}",
+            host,
+            schedule,
+            message,
+            octets,
+            [one for one in wanted if one.action == action],
+            now,
+        )
         for action in dict.fromkeys(one.action for one in wanted if message.mail_from)
     ]
     staged = [(services.blobs.stage(account.id, one), header_end) for one, header_end in reports]
@@ -113,16 +120,16 @@ def _is_wanted(recipient: Recipient, told: dsn.Told) -> bool:
 
 
 def _report(
-    host: str, schedule: Schedule, message: Message, octets: bytes, told: Sequence[dsn.Told], now: int
+    name: str, host: str, schedule: Schedule, message: Message, octets: bytes, told: Sequence[dsn.Told], now: int
 ) -> tuple[bytes, int]:
-    """A report, and where its header ends."""
+    """A report whose Message-ID is `name`, and where its header ends."""
     notice = dsn.Notice(
         host,
         message.mail_from,
         message.parameters.get("ENVID") or "",
         _date(message.release),
         _date(now),
-        f"{secrets.token_hex(12)}@{host}",
+        name,
         _date(message.release + schedule.expire) if told[0].action == "delayed" else "",
     )
     header_end = mime.parse(octets).root.header_end

@@ -93,7 +93,7 @@ def make_user(fixture: Fixture, given: Given) -> Any:
     emails = given.get("emails")
     try:
         made: Login = fixture.make_user(
-            given.get("name") or f"user-{fixture.exchanges.number()}@example.org",
+            given.get("name") or fixture.new_name(),
             given.get("password"),
             given.get("token"),
             kind="group" if given.get("group") else "individual",

@@ -150,6 +150,12 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
+    def restart(self, chance: random.Random) -> None:
+        """Take all rules away, and begin anew with another chance."""
+        with self._lock:
+            self._rules.clear()
+            self.chance, self._numbers = chance, count(1)
+
     def rules(self) -> list[Rule]:
         """Every rule, in the order in which they came, those that are used up too."""
         return list(self._rules.values())

@@ -6,15 +6,15 @@ import asyncio
 import hashlib
 import random
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from jmaplite.config import ConfigError, parse
+from jmaplite.config import Config, ConfigError, parse
 from jmaplite.config.table import Dev
 from jmaplite.core.accounts import account_of
 from jmaplite.core.catalog import Catalog
@@ -23,6 +23,7 @@ from jmaplite.core.engine import Engine
 from jmaplite.datatypes.mail.transfer import Owner, Transfer
 from jmaplite.datatypes.submission.transfer import take_identities
 from jmaplite.delivery import Relay
+from jmaplite.dev.chance import Chance
 from jmaplite.dev.clock import Clock
 from jmaplite.dev.directory import FixtureDirectory
 from jmaplite.dev.engine import FixtureEngine
@@ -37,11 +38,16 @@ from jmaplite.dev.snapshots import INITIAL, Snapshots
 from jmaplite.directory import Directory, Principal
 from jmaplite.formats.mailboxes import Flags, Found, Incoming
 from jmaplite.push import Hub, Visible
+from jmaplite.push.vapid import new_key
 from jmaplite.push.webpush import Equipment
 from jmaplite.server.extension import Extension, Running
 from jmaplite.server.ground import CannotServe, Ground
+from jmaplite.server.pushing import KEY
 from jmaplite.store import Store, Writer
 from jmaplite.web import App
+
+DOMAIN = "example.org"
+"""That of users whose name is made up."""
 
 SNAPSHOTS = "snapshots"
 """The directory in the store's that has the snapshots."""
@@ -74,7 +80,9 @@ class Fixture(Extension):
         self.seed = options.seed
         self.durable = not options.temporary
         self.clock = Clock()
-        self.account_id = self._account_id
+        self.chance = self._chance = Chance(self.seed)
+        self.account_id = lambda: f"u{self._chance('account', 6).hex()}"
+        self._begin_clock()
         self.faults = Faults(random.Random(self.seed or None))
         self.exchanges = Exchanges()
         self.streams: Callable[[str], bool] = lambda user: False
@@ -86,21 +94,28 @@ class Fixture(Extension):
         self._ground: Ground
         self._server: Running
         self._loop: asyncio.AbstractEventLoop
-        self._source: tuple[str, Path] = ("", Path())
         self._chosen: dict[str, Any] = {}
-        self._serial = 0
+        self._is_choosing = False
+        self._choosing = threading.Lock()
+        self._names = 0
 
     # What the composition root asks for.
 
-    def _account_id(self) -> str:
-        if not self.seed:
-            return f"u{secrets.token_hex(6)}"
-        self._serial += 1
-        return "u" + hashlib.sha256(f"{self.seed} account {self._serial}".encode()).hexdigest()[:12]
+    def follow(self, config: Config) -> None:
+        """Another configuration is about to be used; what is chosen by tests stands only over the one it was for."""
+        self.options = config.dev
+        if not self._is_choosing:
+            self._chosen = {}
+        if self.directory is not None:
+            self.directory.auto_provision = config.dev.auto_provision
+        if not config.dev.enable:
+            self.faults.clear()
 
     def opened(self, ground: Ground) -> None:
         """The store is open."""
         self._ground = ground
+        if self.seed:
+            ground.store.secret(KEY, lambda: new_key(1 + int.from_bytes(self._chance("key", 31))))
         self.snapshots = Snapshots(ground.store, ground.blobs, ground.store.path / SNAPSHOTS, self.seed)
 
     def users(self, base: Directory) -> Directory:
@@ -141,7 +156,6 @@ class Fixture(Extension):
         """The server accepts connections, in the event loop that calls this."""
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._source = (server.config.path.read_text(encoding="utf-8"), server.config.path)
 
     def begin(self) -> None:
         """Make the accounts of all users, bring in the mail to begin with, and take the snapshot for resets."""
@@ -201,6 +215,14 @@ class Fixture(Extension):
         principal = self.directory.make(name, word, token=bearer, **more)
         return Login(name, word, bearer, self.account(principal))
 
+    def new_name(self) -> str:
+        """A name that nobody has yet."""
+        while True:
+            self._names += 1
+            name = f"user-{self._names}@{DOMAIN}"
+            if self.directory is None or self.directory.principal(name) is None:
+                return name
+
     def remove_user(self, name: str) -> bool:
         """Take a user that was made at run time away, with the account; answers whether there was one."""
         assert self.directory is not None
@@ -234,12 +256,18 @@ class Fixture(Extension):
         return sum(result.outcome == "imported" for result in self._transfer().run(owner, found()))
 
     def reset(self, seed: str | None = None) -> int:
-        """Go back to the beginning: mail, users, clock, faults, exchanges. Answers how many accounts there are."""
+        """Go back to the beginning: mail, users, clock, faults, exchanges. Answers how many accounts there are.
+
+        From a seed, all that is left to chance is from then on what it is after each such call.
+        """
         assert self.directory is not None
-        self.faults.clear()
+        self.seed = self.seed if seed is None else seed
+        self._chance.restart(self.seed)
+        self._names = 0
+        self.faults.restart(random.Random(self.seed or None))
         self.outbox.clear()
         self.directory.clear()
-        self.clock.reset()
+        self._begin_clock()
         count = self.snapshots.put_back(INITIAL, seed)
         self.engine.forget()
         self.exchanges.clear()
@@ -259,19 +287,26 @@ class Fixture(Extension):
 
         `anew`: forget those chosen before. Raises CannotDo with all that is wrong.
         """
+        with self._choosing:
+            return self._configure(options, anew)
+
+    def _configure(self, options: Mapping[str, Any], anew: bool) -> dict[str, Any]:
         chosen = {} if anew else dict(self._chosen)
         for name, value in options.items():
             chosen.pop(name, None)
             if value is not None:
                 chosen[name] = value
-        text, path = self._source
+        path = self._server.config.path
         try:
-            config = parse(_overlaid(text, chosen), path)
+            config = parse(_overlaid(path.read_text(encoding="utf-8"), chosen), path)
+            self._is_choosing = True
             asyncio.run_coroutine_threadsafe(self._server.reload(config), self._loop).result(30)
         except ConfigError as error:
             raise CannotDo("; ".join(f"{one.key}: {one.message}" for one in error.mistakes)) from None
-        except (TOMLKitError, CannotServe, ValueError, TypeError) as error:
+        except (TOMLKitError, CannotServe, OSError, ValueError, TypeError) as error:
             raise CannotDo(str(error)) from None
+        finally:
+            self._is_choosing = False
         self._chosen = chosen
         return dict(chosen)
 
@@ -286,6 +321,12 @@ class Fixture(Extension):
     def _capability_of(self, method: str) -> str | None:
         found = self.engine.catalog.method(method)
         return found.capability if found else None
+
+    def _begin_clock(self) -> None:
+        if self.options.now is None:
+            self.clock.reset()
+        else:
+            self.clock.freeze(self.options.now)
 
     def _word(self, what: str, name: str) -> str:
         if not self.seed:

@@ -68,8 +68,7 @@ class FixtureServer:
 
     def make_user(self, name: str | None = None, **more: Any) -> Login:
         """Make a user with an account of its own. Raises NoSuchName."""
-        chosen = name or f"user-{self.fixture.exchanges.number()}@example.org"
-        return self.fixture.make_user(chosen, None, None, **more)
+        return self.fixture.make_user(name or self.fixture.new_name(), None, None, **more)
 
     async def _start(self, config: Config) -> Server:
         server = Server(config)

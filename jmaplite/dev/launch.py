@@ -22,13 +22,12 @@ from typing import Any
 import tomlkit
 
 from jmaplite.config import Config, load
-from jmaplite.dev.fixture import Fixture
+from jmaplite.dev.fixture import DOMAIN, Fixture
 from jmaplite.dev.web import API
 from jmaplite.server import Server
 
 USERS = ("alice", "bob")
 GROUP = "team"
-DOMAIN = "example.org"
 PASSWORD = "secret"  # noqa: S105 - a fixture has nothing to hide
 
 _RAM = Path("/dev/shm")  # noqa: S108 - the file system in memory of Linux
@@ -51,6 +50,7 @@ class Options:
     auto_provision: bool = False
     mail: tuple[Path, ...] = ()
     threads: int = 0
+    now: str = ""
     log_level: str = "warning"
     set: tuple[tuple[str, Any], ...] = field(default=())
 
@@ -96,6 +96,7 @@ def configuration(options: Options, store: Path, certificate: tuple[Path, Path] 
             "auto-provision": options.auto_provision,
             "mail": [str(path.absolute()) for path in options.mail],
             "threads": options.threads,
+            **({"now": options.now} if options.now else {}),
         },
     }
     if certificate is not None:

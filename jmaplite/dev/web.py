@@ -62,7 +62,9 @@ ALL = (*IN_THREADS, WAIT, WATCH)
 
 
 def install(app: App, fixture: Fixture) -> None:
-    """Put a fixture into an application."""
+    """Put a fixture into an application, unless its configuration has none any more."""
+    if not fixture.options.enable:
+        return
     app.extensions[FIXTURE] = fixture
     app.asgi_http_class = FixtureExchange
     app.asgi_websocket_class = FixtureSocket

@@ -6,7 +6,6 @@ seen with those credentials only that it was made with.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -145,7 +144,8 @@ class SubscriptionRecords(Records):
             raise SetError("rateLimit", "too many push subscriptions were made of late")
         number = tx.change(self.type.name)
         told = Told(prepared.states, emails.baseline(ctx, record["emailPush"] or {}))
-        first = progress.first_columns(ctx.credential, secrets.token_urlsafe(_CODE_OCTETS), told)
+        code = ctx.services.chance(f"code for {ctx.user}", _CODE_OCTETS).hex()
+        first = progress.first_columns(ctx.credential, code, told)
         columns = {"account": tx.account, "id": number, "changed": number, **self.columns(record), **first}
         marks = ", ".join("?" * len(columns))
         tx.execute(f"INSERT INTO {self.table.name} ({', '.join(columns)}) VALUES ({marks})", *columns.values())

@@ -31,9 +31,10 @@ MOST_TOKENS = 1000
 _HEADER = encode(b'{"typ":"JWT","alg":"ES256"}')
 
 
-def new_key() -> bytes:
-    """A new private key, as PEM: what a server keeps for good."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def new_key(secret: int | None = None) -> bytes:
+    """A private key, as PEM: what a server keeps for good; a new one, or the one that a number stands for."""
+    curve = ec.SECP256R1()
+    key = ec.generate_private_key(curve) if secret is None else ec.derive_private_key(secret, curve)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

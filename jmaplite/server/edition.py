@@ -81,6 +81,7 @@ def edition(
     same = before is not None and _is_known_alike(before.config, config) and before.marks == marks
     users = before.parts.directory if before and same else None
     way_out = before.parts.relay if before and _sends_alike(before.config, config) else None
+    extension.follow(config)
     parts = furnish(ground, config, users, extension, way_out)
     cache = config.session_cache
     stay = config.directory.cache_ttl_positive
@@ -112,5 +113,7 @@ def lasting(config: Config, before: Config) -> Config:
         )
     if config.server.workers != before.server.workers:
         logger.warning("there are %d workers until the server is started again", before.server.workers)
+    if config.dev.enable and not before.dev.enable:
+        logger.warning("there is no fixture for tests until the server is started again")
     server = replace(config.server, workers=before.server.workers)
     return replace(config, store=before.store, server=server)

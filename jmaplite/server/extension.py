@@ -8,7 +8,7 @@ from typing import Protocol
 
 from jmaplite.config import Config
 from jmaplite.core.catalog import Catalog
-from jmaplite.core.context import Services
+from jmaplite.core.context import Services, random_octets
 from jmaplite.core.engine import Engine
 from jmaplite.delivery import Relay
 from jmaplite.directory import Directory
@@ -47,8 +47,14 @@ class Extension:
     account_id: Callable[[], str] = staticmethod(random_account_id)
     """The id for another account."""
 
+    chance: Callable[[str, int], bytes] = staticmethod(random_octets)
+    """So many octets for a purpose, left to chance."""
+
     durable = True
     """Whether what is stored has to outlive a crash of the machine."""
+
+    def follow(self, config: Config) -> None:
+        """Another configuration is about to be used, or the first."""
 
     def opened(self, ground: Ground) -> None:
         """The store is open."""

@@ -73,7 +73,9 @@ def furnish(
     catalog = Catalog(pushing(slices, config, vapid)).without(off)
     users = users or extension.users(directory(config, extension.clock))
     settings = {MAIL: mail, SUBMISSION: submission, SIEVE: sieve, CORE.urn: subscription_settings(config, catalog)}
-    services = Services(ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config))
+    services = Services(
+        ground.store, ground.blobs, limits(config), extension.clock, settings, leniency(config), extension.chance
+    )
     engine = extension.make_engine(services, catalog, users)
     sender = equipment(config, engine, vapid)
     return Parts(ground, users, engine, extension.equip(sender) if sender is not None else None, way_out)

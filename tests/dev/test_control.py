@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jmaplite.config import load
 from jmaplite.dev.web import ALL, API
 from tests.dev.conftest import Site
 
@@ -279,3 +281,44 @@ def test_what_a_connected_client_is_told_of_a_reset_does_not_depend_on_changes(s
             assert site.account() in changed
     finally:
         stop()
+
+
+def test_another_version_of_the_file_leaves_users_rules_and_clock(site: Site, tmp_path: Path) -> None:
+    carol = site.control("POST", "/users", {"name": "carol@example.org"})
+    site.control("POST", "/faults", {"id": "mine", "match": {"method": "Email/copy"}, "effect": {"delay": 1}})
+    site.control("POST", "/clock", {"frozen": True, "set": "2040-01-01T00:00:00Z"})
+    site.control("PATCH", "/settings", {"options": {"jmap.protocol.get.max-objects": 7}})
+    path = tmp_path / "config.toml"
+    path.write_text(path.read_text() + "\n[jmap.protocol.set]\nmax-objects = 9\n")
+    reload(site, path)
+    core = site.session(carol["token"])["capabilities"]["urn:ietf:params:jmap:core"]
+    assert (core["maxObjectsInGet"], core["maxObjectsInSet"]) == (500, 9)
+    assert [one["id"] for one in site.control("GET", "/faults")["faults"]] == ["mine"]
+    assert site.control("GET", "/clock")["now"] == "2040-01-01T00:00:00Z"
+    assert site.control("PATCH", "/settings", {"options": {"jmap.protocol.get.max-objects": 8}})
+    core = site.session()["capabilities"]["urn:ietf:params:jmap:core"]
+    assert (core["maxObjectsInGet"], core["maxObjectsInSet"]) == (8, 9)
+
+
+def test_a_file_without_a_fixture_takes_it_away(site: Site, tmp_path: Path) -> None:
+    site.control("POST", "/faults", {"effect": {"status": 500}})
+    path = tmp_path / "config.toml"
+    path.write_text(path.read_text().replace("enable = true", "enable = false"))
+    reload(site, path)
+    assert site.ask("GET", "/dev/api/")[0] == 404
+    assert site.session()
+
+
+def reload(site: Site, path: Path) -> None:
+    """Take up another version of the file, as a server does that watches it."""
+    fixture = site.fixture
+    asyncio.run_coroutine_threadsafe(fixture._server.reload(load(path)), fixture._loop).result(30)
+
+
+def test_there_need_not_be_a_control_api(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(path.read_text().replace("enable = true", "enable = true\ncontrol = false"))
+    reload(site, path)
+    for where in ("/dev/api/", "/dev/api/openapi.json", "/dev/"):
+        assert site.ask("GET", where)[0] == 404
+    assert site.session()

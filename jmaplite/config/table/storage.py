@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jmaplite.config.kinds import BOOLEAN, PATH, STRING, at_least, choice, many
+from jmaplite.config.kinds import BOOLEAN, MOMENT, PATH, STRING, at_least, choice, many
 from jmaplite.config.sections import option, section
 
 _SERVERS = ("postgresql", "mysql", "foundationdb", "rocksdb")
@@ -74,6 +74,13 @@ class Dev:
     )
     seed: str = option(
         "seed", STRING, "Begin ids, states and made-up mail from this, so that they are the same each time.", default=""
+    )
+    now: float | None = option(
+        "now",
+        MOMENT,
+        "When the clock stands still from the beginning, until it is set or goes on.",
+        default=None,
+        shown="it goes on",
     )
     threads: int = option(
         "threads", at_least(0), "Threads of made-up mail that each user has at the beginning.", default=0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -165,14 +164,16 @@ class _Draft:
         if "message-id" not in there:
             hosts = (_HOST.fullmatch(name) for name in (*access.addresses, access.name, self.ctx.user))
             host = next((found[1] for found in hosts if found), _LOCAL_HOST)
-            defaults["messageId"] = [f"{secrets.token_hex(16)}@{host}"]
+            octets = self.ctx.services.chance(f"message of {access.account_id}", 16)
+            defaults["messageId"] = [f"{octets.hex()}@{host}"]
             lines["message-id"] = compose.field("Message-ID", "MessageIds", defaults["messageId"])
         return defaults
 
     def octets(self) -> bytes:
         """The message."""
         root = self._assembled() if self.structure is None else self.structure.finish()
-        return compose.message(list(self.fields.lines.values()), root, secrets.token_hex(8))
+        boundary = self.ctx.services.chance(f"boundary for {self.ctx.user}", 8)
+        return compose.message(list(self.fields.lines.values()), root, boundary.hex())
 
     def _assembled(self) -> Entity:
         """The parts of the three lists as a tree: what the HTML shows beside it, the rest attached."""
