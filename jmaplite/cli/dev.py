@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,6 +28,14 @@ from jmaplite.config import ConfigError
     help="Bring mail in at the start, for each user: mbox, Maildir, .eml, or a directory of such.",
 )
 @click.option("--threads", default=0, type=click.IntRange(0, 10_000), help="Make up so many threads for each user.")
+@click.option(
+    "--profile",
+    default="",
+    type=click.Choice(["", "cyrus", "stalwart", "james", "fastmail"]),
+    metavar="NAME",
+    help="Be like cyrus, stalwart, james or fastmail.",
+)
+@click.option("--quirk", "quirks", multiple=True, metavar="NAME", help="Have a quirk of another server.")
 @click.option("--exit-with-parent", is_flag=True, help="End when the process ends that started this one.")
 @click.option(
     "--log-level",
@@ -35,50 +44,30 @@ from jmaplite.config import ConfigError
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="The least severity that is logged, to standard error.",
 )
-def dev(
-    host: str,
-    port: int,
-    tls: bool,
-    memory: bool,
-    data: Path | None,
-    seed: str,
-    now: str,
-    auto_provision: bool,
-    mail: tuple[Path, ...],
-    threads: int,
-    exit_with_parent: bool,
-    log_level: str,
-) -> None:
+def dev(*, memory: bool, exit_with_parent: bool, **given: Any) -> None:
     """Serve as a test fixture until SIGTERM or SIGINT.
 
     Prints one line of JSON when it is ready: where it is (url, session), users with passwords and bearer tokens, the
     file of the CA, and where it is controlled from. There are alice@example.org and bob@example.org, who share the
     account of team@example.org. Never for mail that matters: whoever reaches it controls it.
     """
-    if memory and data is not None:
+    if memory and given["data"] is not None:
         raise click.UsageError("it is either --memory or --data DIR")
     gc.disable()  # nothing of what is imported is to be thrown away, and tests wait
     from jmaplite.dev import launch
+    from jmaplite.dev.choosing import first
+    from jmaplite.dev.quirks import UnknownQuirk
     from jmaplite.server import CannotServe, run_to_end
 
     gc.freeze()
     gc.enable()
-
-    options = launch.Options(
-        host=host,
-        port=port,
-        tls=tls,
-        data=data,
-        seed=seed,
-        now=now,
-        auto_provision=auto_provision,
-        mail=mail,
-        threads=threads,
-        log_level=log_level,
-    )
+    options = launch.Options(**given)
     try:
+        first(options.profile, options.quirks)
         with launch.prepared(options) as (config, authority):
-            run_to_end(config, launch.serve(config, authority, click.echo, exit_with_parent=exit_with_parent))
+            run_to_end(config, launch.serve(config, authority, click.echo, options, exit_with_parent=exit_with_parent))
+    except UnknownQuirk as error:
+        raise click.UsageError(str(error)) from error
     except ConfigError as error:
         raise click.ClickException("\n".join(error.lines())) from error
     except (CannotServe, OSError) as error:

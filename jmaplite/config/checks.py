@@ -246,7 +246,7 @@ def _a_fixture_is_one_process(settings: Settings) -> None:
     enable, workers = settings.get("dev.enable"), settings.get("server.workers")
     if enable is not None and enable.value and workers is not None and workers.value > 1:
         message = f"cannot be more than 1 with dev.enable, which is set on {enable.place.seen_from(workers.place)}"
-        _wrong(settings, workers, message)
+        wrong(settings, workers, message)
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (

@@ -17,7 +17,6 @@ from jmaplite.dev.exchanges import Wanted, har
 from jmaplite.dev.faults import BadRule
 from jmaplite.dev.fixture import CannotDo, Fixture, Login
 from jmaplite.dev.operations import Given, Member, Operation, Refused
-from jmaplite.dev.profiles import PROFILES
 from jmaplite.dev.snapshots import UnknownSnapshot
 from jmaplite.formats.mailboxes import is_keyword
 
@@ -270,20 +269,6 @@ def _wanted(given: Given) -> Wanted:
     )
 
 
-def change_settings(fixture: Fixture, given: Given) -> Any:
-    """Have other values for options, or make the session look like another server's."""
-    options = dict(given.get("options", {}))
-    profile = given.get("profile")
-    if profile is not None:
-        if profile not in PROFILES:
-            raise Refused(404, f"there is no profile {profile!r}: there are {', '.join(PROFILES)}")
-        options = {**PROFILES[profile].options, **options}
-    try:
-        return {"options": fixture.configure(options, anew=profile is not None)}
-    except CannotDo as error:
-        raise Refused(400, str(error)) from None
-
-
 _WHICH = {
     "method": Member("String", "with a call of this method"),
     "account": Member("String", "about this account id"),
@@ -376,14 +361,4 @@ OPERATIONS = (
     Operation("GET", "/exchanges/{id}", "An exchange with request and response.", show_exchange),
     Operation("GET", "/exchanges.har", "Exchanges as an HTTP Archive.", show_har, _WHICH),
     Operation("DELETE", "/exchanges", "Forget all exchanges.", clear_exchanges),
-    Operation(
-        "PATCH",
-        "/settings",
-        "Have other values for options of the configuration, or look like another server.",
-        change_settings,
-        {
-            "options": Member("Object", "values by the full names of options; null for that of the file"),
-            "profile": Member("String", "what is like another server; what was chosen before is forgotten"),
-        },
-    ),
 )

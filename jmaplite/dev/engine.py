@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jmaplite.core.catalog import Catalog
-from jmaplite.core.context import Context, Method, Response, Services
+from jmaplite.core.context import Access, Context, Method, Response, Services
 from jmaplite.core.engine import Answer, Engine
 from jmaplite.core.errors import MethodError, RequestError
 from jmaplite.core.json import NotJSON, dumps, loads
+from jmaplite.core.session import Sessions
 from jmaplite.dev.directory import PAGE
 from jmaplite.dev.exchanges import Call, Exchange, Exchanges, Warned, states
 from jmaplite.dev.faults import Effect, Event, Faults, Rule, fails
 from jmaplite.dev.pedant import Looked, Pedant
+from jmaplite.dev.quirks import RELATIVE_URLS
 from jmaplite.directory import Directory, Principal
 
 CUT = "jmaplite-cut"
@@ -36,6 +38,21 @@ class Broken(RequestError):
             self.headers = (("Retry-After", str(effect.retry_after)),)
 
 
+class FixtureSessions(Sessions):
+    """Sessions with quirks."""
+
+    quirks: tuple[str, ...] = ()
+
+    def _document(
+        self, accounts: Mapping[str, Access], primary: Mapping[str, str], username: str, base_url: str
+    ) -> dict[str, Any]:
+        document = super()._document(accounts, primary, username, base_url)
+        if RELATIVE_URLS in self.quirks:
+            for name in ("apiUrl", "downloadUrl", "uploadUrl", "eventSourceUrl"):
+                document[name] = document[name].removeprefix(base_url)
+        return document
+
+
 class FixtureEngine(Engine):
     """An Engine under the eyes of a fixture. `sleep` waits for the seconds of a delay."""
 
@@ -48,9 +65,12 @@ class FixtureEngine(Engine):
         faults: Faults,
         exchanges: Exchanges,
         pedant: Pedant,
+        quirks: tuple[str, ...] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(services, catalog, directory)
+        self._sessions = FixtureSessions(services, catalog, directory)
+        self._sessions.quirks = quirks
         self._faults = faults
         self._exchanges = exchanges
         self._pedant = pedant

@@ -8,10 +8,9 @@ import random
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from jmaplite.config import Config, ConfigError, parse
@@ -24,6 +23,7 @@ from jmaplite.datatypes.mail.transfer import Owner, Transfer
 from jmaplite.datatypes.submission.transfer import take_identities
 from jmaplite.delivery import Relay
 from jmaplite.dev.chance import Chance
+from jmaplite.dev.choosing import first, overlaid
 from jmaplite.dev.clock import Clock
 from jmaplite.dev.directory import FixtureDirectory
 from jmaplite.dev.engine import FixtureEngine
@@ -33,7 +33,9 @@ from jmaplite.dev.generator import Generator
 from jmaplite.dev.mail import bring
 from jmaplite.dev.outbox import DevOutbox
 from jmaplite.dev.pedant import Pedant
+from jmaplite.dev.profiles import PROFILES, Choice
 from jmaplite.dev.pushes import FixtureEquipment, FixtureHub
+from jmaplite.dev.quirks import disguised
 from jmaplite.dev.snapshots import INITIAL, Snapshots
 from jmaplite.directory import Directory, Principal
 from jmaplite.formats.mailboxes import Flags, Found, Incoming
@@ -94,7 +96,7 @@ class Fixture(Extension):
         self._ground: Ground
         self._server: Running
         self._loop: asyncio.AbstractEventLoop
-        self._chosen: dict[str, Any] = {}
+        self._first = self._chosen = Choice()
         self._is_choosing = False
         self._choosing = threading.Lock()
         self._names = 0
@@ -105,7 +107,7 @@ class Fixture(Extension):
         """Another configuration is about to be used; what is chosen by tests stands only over the one it was for."""
         self.options = config.dev
         if not self._is_choosing:
-            self._chosen = {}
+            self._chosen = replace(self._first, options={})
         if self.directory is not None:
             self.directory.auto_provision = config.dev.auto_provision
         if not config.dev.enable:
@@ -127,8 +129,16 @@ class Fixture(Extension):
 
     def make_engine(self, services: Services, catalog: Catalog, directory: Directory) -> Engine:
         """The engine to use."""
+        profile = PROFILES[self._chosen.profile]
+        disguise = disguised(catalog, self._chosen.quirks, profile.announced)
         self.engine = FixtureEngine(
-            services, catalog, directory, faults=self.faults, exchanges=self.exchanges, pedant=self.pedant
+            services,
+            disguise,
+            directory,
+            quirks=self._chosen.quirks,
+            faults=self.faults,
+            exchanges=self.exchanges,
+            pedant=self.pedant,
         )
         return self.engine
 
@@ -272,8 +282,8 @@ class Fixture(Extension):
         self.engine.forget()
         self.exchanges.clear()
         self.pedant.forget()
-        if self._chosen:
-            self.configure({}, anew=True)
+        if self._chosen != self._first:
+            self.choose(self._first)
         return count
 
     def restore(self, name: str) -> int:
@@ -282,33 +292,41 @@ class Fixture(Extension):
         self.engine.forget()
         return count
 
-    def configure(self, options: Mapping[str, Any], *, anew: bool = False) -> dict[str, Any]:
-        """Have other values for options (by their full names; None: that of the file); answers all that differ.
+    @property
+    def choice(self) -> Choice:
+        """What holds over the configuration."""
+        return self._chosen
 
-        `anew`: forget those chosen before. Raises CannotDo with all that is wrong.
+    @property
+    def quirks(self) -> tuple[str, ...]:
+        """The names of the quirks in force."""
+        return self._chosen.quirks
+
+    def be(self, profile: str, quirks: tuple[str, ...]) -> None:
+        """Be like another server, again after each reset. Raises UnknownQuirk, CannotDo."""
+        self._first = first(profile, quirks)
+        if self._first != self._chosen:
+            self.choose(self._first)
+
+    def choose(self, choice: Choice) -> None:
+        """Have other values for options (by their full names) and be like another server.
+
+        Raises CannotDo with all that is wrong; all is as before then.
         """
         with self._choosing:
-            return self._configure(options, anew)
-
-    def _configure(self, options: Mapping[str, Any], anew: bool) -> dict[str, Any]:
-        chosen = {} if anew else dict(self._chosen)
-        for name, value in options.items():
-            chosen.pop(name, None)
-            if value is not None:
-                chosen[name] = value
-        path = self._server.config.path
-        try:
-            config = parse(_overlaid(path.read_text(encoding="utf-8"), chosen), path)
-            self._is_choosing = True
-            asyncio.run_coroutine_threadsafe(self._server.reload(config), self._loop).result(30)
-        except ConfigError as error:
-            raise CannotDo("; ".join(f"{one.key}: {one.message}" for one in error.mistakes)) from None
-        except (TOMLKitError, CannotServe, OSError, ValueError, TypeError) as error:
-            raise CannotDo(str(error)) from None
-        finally:
-            self._is_choosing = False
-        self._chosen = chosen
-        return dict(chosen)
+            before = self._chosen
+            path = self._server.config.path
+            try:
+                config = parse(overlaid(path.read_text(encoding="utf-8"), choice.options), path)
+                self._is_choosing, self._chosen = True, choice
+                asyncio.run_coroutine_threadsafe(self._server.reload(config), self._loop).result(30)
+                before = choice
+            except ConfigError as error:
+                raise CannotDo("; ".join(f"{one.key}: {one.message}" for one in error.mistakes)) from None
+            except (TOMLKitError, CannotServe, OSError, ValueError, TypeError) as error:
+                raise CannotDo(str(error)) from None
+            finally:
+                self._is_choosing, self._chosen = False, before
 
     def tidy(self) -> None:
         """Take out what has expired by the clock."""
@@ -332,19 +350,3 @@ class Fixture(Extension):
         if not self.seed:
             return secrets.token_urlsafe(16)
         return hashlib.sha256(f"{self.seed} {what} {name}".encode()).hexdigest()[:24]
-
-
-def _overlaid(text: str, chosen: Mapping[str, Any]) -> str:
-    """A configuration with other values for some options. Raises TOMLKitError, ValueError."""
-    document = tomlkit.parse(text)
-    for name, value in chosen.items():
-        table: Any = document
-        *path, last = name.split(".")
-        for part in path:
-            if part not in table:
-                table[part] = tomlkit.table()
-            table = table[part]
-            if not isinstance(table, Mapping):
-                raise ValueError(f"{name}: {part} is not a table")
-        table[last] = value
-    return tomlkit.dumps(document)

@@ -20,6 +20,8 @@ from jmaplite.dev.exchanges import Exchange as Logged
 from jmaplite.dev.faults import Effect, Event, Rule
 from jmaplite.dev.fixture import Fixture
 from jmaplite.dev.pushes import CONNECTION, Connection
+from jmaplite.dev.quirks import NO_PUSH_STATE, REDIRECT
+from jmaplite.dev.quirks import event as quirky_event
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.web.body import JMAPRequest
 from jmaplite.web.exchange import Exchange
@@ -29,6 +31,9 @@ from jmaplite.web.websocket import Socket
 
 FIXTURE = "jmaplite-fixture"
 """Under which an application has its fixture, among its extensions."""
+
+SESSION = "/jmap/session"
+"""Where the Session is too, of a server that redirects to it."""
 
 PREFIX = "/dev/"
 """Where paths begin that are the fixture's own: what controls faults has none."""
@@ -69,6 +74,14 @@ class FixtureSocket(Socket):
             self._scope["state"]["abort"]()
         else:
             await super()._tell_error(error, request_id)
+
+    async def _send_octets(self, octets: bytes) -> None:
+        fixture: Fixture = self._app.extensions[FIXTURE]
+        if NO_PUSH_STATE in fixture.quirks and octets.startswith(b'{"@type":"StateChange"'):
+            told = orjson.loads(octets)
+            told.pop("pushState", None)
+            octets = orjson.dumps(told)
+        await super()._send_octets(octets)
 
 
 class FixtureExchange(Exchange):
@@ -112,6 +125,8 @@ class FixtureExchange(Exchange):
         return fixture.directory.is_page(authorization)
 
     async def _logged(self, fixture: Fixture, request: JMAPRequest) -> Response:
+        if request.path == _SESSION and REDIRECT in fixture.quirks:
+            return respond_elsewhere(SESSION)
         transport = "eventsource" if request.path == _EVENTS else "http"
         user = await _user(fixture, request)
         logged = Logged(fixture.exchanges.number(), transport, user, time.time(), b"", request.path)
@@ -128,7 +143,7 @@ class FixtureExchange(Exchange):
         logged.user = request.user or user
         logged.status = response.status_code
         logged.milliseconds = (time.perf_counter() - began) * 1000
-        if request.path == _SESSION and response.status_code == 200:
+        if request.path in (_SESSION, SESSION) and response.status_code == 200:
             await self._note_session(fixture, response)
         fixture.exchanges.add(logged)
         return response
@@ -143,6 +158,9 @@ class FixtureExchange(Exchange):
 
     def _spoilt(self, event: ASGISendEvent) -> tuple[ASGISendEvent, bool]:
         """A piece of the answer as the rule has it, and whether the connection is to end after it."""
+        fixture: Fixture = self.app.extensions[FIXTURE]
+        if fixture.quirks and self.scope["path"] == _EVENTS and event["type"] == "http.response.body":
+            event = cast(ASGISendEvent, {**event, "body": quirky_event(event["body"], fixture.quirks)})
         effect = self._effect
         if effect is None or event["type"] != "http.response.body" or not event["body"]:
             return event, False
@@ -155,6 +173,11 @@ def _failure(rule: Rule) -> Problem:
     retry = rule.effect.retry_after
     lines = [("Retry-After", str(retry))] if retry is not None else []
     return Problem(rule.effect.status or 500, f"The rule {rule.id}.", lines)
+
+
+def respond_elsewhere(path: str) -> Response:
+    """A redirect that keeps the method."""
+    return Response(b"", 307, headers={"Location": path, "Cache-Control": "no-store"})
 
 
 async def _user(fixture: Fixture, request: JMAPRequest) -> str:

@@ -39,6 +39,8 @@ class FixtureServer:
         fixture = self._server.extension
         assert isinstance(fixture, Fixture)
         self.fixture = fixture
+        if self._options.profile or self._options.quirks:
+            fixture.be(self._options.profile, self._options.quirks)
         self.introduction = introduction(fixture, self.ca)
         return self
 

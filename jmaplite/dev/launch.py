@@ -51,6 +51,8 @@ class Options:
     mail: tuple[Path, ...] = ()
     threads: int = 0
     now: str = ""
+    profile: str = ""
+    quirks: tuple[str, ...] = ()
     log_level: str = "warning"
     set: tuple[tuple[str, Any], ...] = field(default=())
 
@@ -214,11 +216,16 @@ def introduction(fixture: Fixture, authority: Path | None) -> dict[str, Any]:
 
 
 async def serve(
-    config: Config, authority: Path | None, tell: Callable[[str], object], *, exit_with_parent: bool
+    config: Config,
+    authority: Path | None,
+    tell: Callable[[str], object],
+    options: Options,
+    *,
+    exit_with_parent: bool,
 ) -> None:
     """Serve until a signal, or the parent's end if that is wanted; `tell` is given one line of JSON when it is ready.
 
-    Raises CannotServe.
+    Raises CannotServe, CannotDo, UnknownQuirk.
     """
     parent = os.getppid()
     stopped = asyncio.Event()
@@ -230,6 +237,8 @@ async def serve(
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
+        if options.profile or options.quirks:
+            await asyncio.to_thread(fixture.be, options.profile, options.quirks)
         tell(json.dumps(await asyncio.to_thread(introduction, fixture, authority)))
         while exit_with_parent and os.getppid() == parent and not stopped.is_set():
             with contextlib.suppress(TimeoutError):

@@ -17,9 +17,11 @@ from jmaplite.dev import outbox
 from jmaplite.dev.control import OPERATIONS
 from jmaplite.dev.exchanges import Exchange
 from jmaplite.dev.fixture import Fixture
-from jmaplite.dev.http import FIXTURE, PREFIX, FixtureExchange, FixtureSocket
+from jmaplite.dev.http import FIXTURE, PREFIX, SESSION, FixtureExchange, FixtureSocket
 from jmaplite.dev.inspector import Inspector
 from jmaplite.dev.operations import Member, Operation, Refused, openapi
+from jmaplite.dev.quirks import REDIRECT
+from jmaplite.dev.settings import SETTINGS
 from jmaplite.dev.waiting import LONGEST, holds, until
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.store import StoreError
@@ -57,7 +59,7 @@ WAIT = Operation(
 )
 WATCH = Operation("GET", "/exchanges/stream", "Exchanges as they are made, as server-sent events.", _elsewhere)
 
-IN_THREADS = (*OPERATIONS, *outbox.OPERATIONS)
+IN_THREADS = (*OPERATIONS, *SETTINGS, *outbox.OPERATIONS)
 ALL = (*IN_THREADS, WAIT, WATCH)
 
 
@@ -68,6 +70,9 @@ def install(app: App, fixture: Fixture) -> None:
     app.extensions[FIXTURE] = fixture
     app.asgi_http_class = FixtureExchange
     app.asgi_websocket_class = FixtureSocket
+    if REDIRECT in fixture.quirks:
+        session = next(rule.endpoint for rule in app.url_map.iter_rules() if rule.rule == "/.well-known/jmap")
+        app.add_url_rule(SESSION, "dev_session", app.view_functions[session], methods=["GET"])
     if not fixture.options.control:
         return
     if fixture.options.inspector:

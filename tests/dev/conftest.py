@@ -58,7 +58,9 @@ class Site:
         return answer
 
     def session(self, token: str = "alice-token") -> Any:
-        status, answer, _ = self.ask("GET", "/.well-known/jmap", token=token)
+        status, answer, headers = self.ask("GET", "/.well-known/jmap", token=token)
+        if status == 307:
+            status, answer, _ = self.ask("GET", headers["location"], token=token)
         assert status == 200
         return answer
 

@@ -80,7 +80,7 @@ class Dev:
         MOMENT,
         "When the clock stands still from the beginning, until it is set or goes on.",
         default=None,
-        shown="it goes on",
+        shown="never",
     )
     threads: int = option(
         "threads", at_least(0), "Threads of made-up mail that each user has at the beginning.", default=0
