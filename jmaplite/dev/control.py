@@ -17,6 +17,7 @@ from jmaplite.dev.exchanges import Wanted, har
 from jmaplite.dev.faults import BadRule
 from jmaplite.dev.fixture import CannotDo, Fixture, Login
 from jmaplite.dev.operations import Given, Member, Operation, Refused
+from jmaplite.dev.profiles import PROFILES
 from jmaplite.dev.snapshots import UnknownSnapshot
 from jmaplite.formats.mailboxes import is_keyword
 
@@ -55,7 +56,9 @@ def show(fixture: Fixture, given: Given) -> Any:
         ],
         "clock": _clock(fixture),
         "snapshots": fixture.snapshots.names(),
-        "options": dict(fixture.chosen),
+        "options": dict(fixture.choice.options),
+        "profile": fixture.choice.profile,
+        "quirks": list(fixture.quirks),
         "profiles": {name: profile.title for name, profile in PROFILES.items()},
     }
 

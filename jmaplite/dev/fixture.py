@@ -199,11 +199,6 @@ class Fixture(Extension):
         assert self.directory is not None
         return self.directory
 
-    @property
-    def chosen(self) -> Mapping[str, Any]:
-        """The options that have other values than in the configuration."""
-        return self._chosen
-
     def principals(self) -> list[Principal]:
         """Everybody."""
         assert self.directory is not None
