@@ -170,7 +170,7 @@ class Fixture(Extension):
     def begin(self) -> None:
         """Make the accounts of all users, bring in the mail to begin with, and take the snapshot for resets."""
         for principal in self.principals():
-            self.account(principal)
+            self._furnish(principal)
             owner = self.owner(principal.name)
             if principal.kind != "group":
                 self.generate(owner, self.options.threads, f"{self.seed} {principal.name}", ())
@@ -208,6 +208,13 @@ class Fixture(Extension):
         """The id of a principal's account, made if it is missing."""
         return account_of(self.engine.services.store, principal, self.engine.catalog.fill)
 
+    def _furnish(self, principal: Principal) -> str:
+        """Make an account with all that its first session would make, so that nothing depends on when that is."""
+        account_id = self.account(principal)
+        if principal.kind != "group":
+            self.engine.accounts(principal)
+        return account_id
+
     def owner(self, name: str) -> Owner:
         """The account of a user, by name, address or account id. Raises TransferFailed."""
         return self._transfer().owner(name, make=True)
@@ -218,7 +225,7 @@ class Fixture(Extension):
         word = password if password is not None else self._word("password", name)
         bearer = token if token is not None else self._word("token", name)
         principal = self.directory.make(name, word, token=bearer, **more)
-        return Login(name, word, bearer, self.account(principal))
+        return Login(name, word, bearer, self._furnish(principal))
 
     def new_name(self) -> str:
         """A name that nobody has yet."""
