@@ -64,6 +64,9 @@ def everything(site: Site) -> list[str]:
     seen.append(site.call("EmailSubmission/set", create={"s": sending}))
     wanted = {"user": "bob@example.org", "method": "Email/query", "arguments": {"filter": {"subject": "Bob"}}}
     seen.append(site.control("POST", "/wait", {**wanted, "pointer": "/ids", "atLeast": 1}))
+    done = {"user": "alice@example.org", "method": "EmailSubmission/get", "arguments": {"ids": None}}
+    at = "/list/0/deliveryStatus/bob@example.org/delivered"
+    site.control("POST", "/wait", {**done, "pointer": at, "equals": "yes"})
     push = {"deviceClientId": "x", "url": "https://localhost:1/", "types": None}
     seen += site.jmap(["PushSubscription/set", {"create": {"p": push}}, "p"])
     site.control("POST", "/deliver", {"account": "bob@example.org", "text": MESSAGE})
