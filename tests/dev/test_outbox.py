@@ -54,7 +54,7 @@ def test_what_goes_elsewhere_is_captured(jmap_client: JMAPClient, jmap_outbox: D
     (message,) = jmap_outbox.wait()
     assert message.addresses == ("x@there.example", "y@there.example")
     assert message.sender == jmap_client.call("Identity/get")["list"][0]["email"]
-    assert message.recipients[0][1] == {"NOTIFY": "NEVER"}
+    assert message.recipients[0][1] == {"NOTIFY": "NEVER", "ORCPT": "rfc822;x@there.example"}
     assert b"the text" in message.octets
     assert message.to_json()["subject"] == "Lunch"
     assert jmap_outbox.messages("X@there.example") == [message]
