@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from orjson import loads
@@ -13,6 +14,8 @@ from jmaplite.datatypes.submission.receipts import Fate
 from jmaplite.formats import dsn, mdn, mime
 from jmaplite.store import Writer
 
+_FAILED = re.compile(r"5\.\d{1,3}\.\d{1,3}", re.ASCII)
+
 
 def recognise(account_id: str, octets: bytes, prepared: Prepared, blobs: Blobs) -> Callable[[Writer], None] | None:
     """What is to be noted of a message as soon as it is filed; None if it is no report. Must not raise."""
@@ -23,7 +26,7 @@ def recognise(account_id: str, octets: bytes, prepared: Prepared, blobs: Blobs) 
         return None
     report = dsn.read(octets, structure)
     if report is not None:
-        fates = [Fate(_addresses(one.original, one.final), one.action, one.reply) for one in report.recipients]
+        fates = [Fate(_addresses(one.original, one.final), one.action, _reply(one)) for one in report.recipients]
         message_id, envelope_id = report.message_id, report.envelope_id
     else:
         receipt = mdn.parse(octets, structure)
@@ -41,6 +44,14 @@ def recognise(account_id: str, octets: bytes, prepared: Prepared, blobs: Blobs) 
             note(tx, blobs, number, prepared.staged, fates)
 
     return mark
+
+
+def _reply(told: dsn.Status) -> str:
+    """The answer of SMTP that a report tells of, or one that stands for what it says of a failure (RFC 8621 §7)."""
+    if told.reply or told.action != "failed":
+        return told.reply
+    status = told.status if _FAILED.fullmatch(told.status) else "5.0.0"
+    return f"550 {status} The message came back with a report"
 
 
 def _addresses(*addresses: str) -> tuple[str, ...]:

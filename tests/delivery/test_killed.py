@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import random
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +24,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from jmaplite.delivery.courier import AT_ONCE
+from tests.delivery.sink import sink
 from tests.web.serving import until
 
 CONFIG = """
@@ -54,6 +59,9 @@ email = ["bob@example.org"]
 MESSAGES = int(os.environ.get("JMAPLITE_KILLED_MESSAGES", "150"))
 """How many are delivered, and submitted; more take longer."""
 
+DEATHS = 5
+"""How often the server dies while another is about to acknowledge a message."""
+
 MAIL, SUBMISSION = "urn:ietf:params:jmap:mail", "urn:ietf:params:jmap:submission"
 
 
@@ -79,9 +87,10 @@ class Victim:
     lmtp: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
     kills: int = 0
+    more: str = ""
 
     def start(self) -> None:
-        (self.folder / "config.toml").write_text(CONFIG.format(http=self.http, lmtp=self.lmtp))
+        (self.folder / "config.toml").write_text(CONFIG.format(http=self.http, lmtp=self.lmtp) + self.more)
         command = [sys.executable, "-m", "jmaplite", "serve", str(self.folder / "config.toml")]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -138,8 +147,11 @@ class Victim:
 
 
 @pytest.fixture
-def victim(tmp_path: Path) -> Victim:
-    return Victim(tmp_path)
+def victim(tmp_path: Path) -> Iterator[Victim]:
+    made = Victim(tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
 
 
 def test_what_was_acknowledged_by_lmtp_is_there_once(victim: Victim) -> None:
@@ -207,3 +219,74 @@ def test_what_was_submitted_arrives_once(victim: Victim) -> None:
     arguments = {"accountId": account, "filter": {"undoStatus": "pending"}}
     assert victim.call(["EmailSubmission/query", arguments, "q"])[0][1]["ids"] == []
     victim.stop()
+
+
+def test_what_goes_elsewhere_is_lost_never_and_comes_twice_only_if_the_server_dies_at_the_last_word(
+    victim: Victim,
+) -> None:
+    """Killed while the other server is about to acknowledge: that is the window in which SMTP makes copies unavoidable.
+
+    So each kill makes at most as many copies as messages are sent at the same time.
+    """
+    chance = random.Random(3)
+    number = max(MESSAGES // 30, 3) * 10
+    deadly = set(chance.sample(range(1, number), DEATHS))
+    last_words: queue.Queue[threading.Event] = queue.Queue()
+    seen = 0
+    lock = threading.Lock()
+
+    def data() -> str | None:
+        nonlocal seen
+        with lock:
+            seen += 1
+            is_last = seen in deadly
+            deadly.discard(seen)
+        if is_last:
+            killed = threading.Event()
+            last_words.put(killed)
+            killed.wait(60)
+        return None
+
+    with sink(data=data) as there:
+        victim.more = f'[relay]\nhost = "127.0.0.1"\nport = {there.port}\n'
+        victim.start()
+        account = victim.session("ann")
+        boxes = victim.call(["Mailbox/get", {"accountId": account, "ids": None}, "b"])[0][1]["list"]
+        drafts = next(box["id"] for box in boxes if box["role"] == "drafts")
+        (identity,) = victim.call(["Identity/get", {"accountId": account, "ids": None}, "i"])[0][1]["list"]
+        hold = {"mailFrom": {"email": "ann@example.org"}, "rcptTo": [{"email": "x@there.example"}]}
+        for begin in range(0, number, 10):
+            numbers = range(begin, begin + 10)
+            emails = {
+                f"e{one}": {
+                    "mailboxIds": {drafts: True},
+                    "from": [{"email": "ann@example.org"}],
+                    "to": [{"email": "x@there.example"}],
+                    "subject": f"elsewhere {one}",
+                }
+                for one in numbers
+            }
+            create = {
+                f"s{one}": {"emailId": f"#e{one}", "identityId": identity["id"], "envelope": hold} for one in numbers
+            }
+            answers = victim.call(
+                ["Email/set", {"accountId": account, "create": emails}, "e"],
+                ["EmailSubmission/set", {"accountId": account, "create": create}, "s"],
+            )
+            assert len(answers[1][1]["created"]) == 10, answers
+        for _ in range(DEATHS):
+            killed = last_words.get(timeout=60)
+            victim.kill()
+            killed.set()
+            victim.start()
+
+        def arrived() -> Counter[str]:
+            found = Counter[str]()
+            for letter in list(there.letters):
+                found[next(line[9:].decode() for line in letter.octets.splitlines() if line[:9] == b"Subject: ")] += 1
+            return found
+
+        until(lambda: len(arrived()) == number)
+        assert set(arrived()) == {f"elsewhere {one}" for one in range(number)}
+        assert arrived().total() - number <= victim.kills * AT_ONCE
+        victim.stop()

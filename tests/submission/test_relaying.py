@@ -294,6 +294,13 @@ def test_a_report_changes_what_is_known(post: Post, alice: Mailer, action: str, 
     assert len(alice.submission(number)["dsnBlobIds"]) == 2
 
 
+def test_a_failure_without_an_answer_of_smtp_has_one_that_stands_for_it(post: Post, alice: Mailer) -> None:
+    number = alice.submit(alice.draft(to=THERE))["id"]
+    post.deliver()
+    bring(post, answer_to(alice, post, "failed").replace(b"Diagnostic-Code: smtp", b"Diagnostic-Code: x-local"))
+    assert status(alice, number) == ("no", "550 5.2.2 The message came back with a report")
+
+
 def test_a_report_is_known_by_the_id_of_its_envelope(post: Post, alice: Mailer) -> None:
     post.there.offers = {"DSN": ()}
     first = alice.submit(alice.draft(to=THERE))["id"]
