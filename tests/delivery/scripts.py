@@ -6,12 +6,13 @@ import json
 import smtplib
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -169,3 +170,18 @@ def message(subject: str = "Hello", *more: str, body: str = "Text", to: str = "a
         *more,
     ]
     return "\r\n".join([*header, "", body, ""]).encode()
+
+
+def wait_until(post: Post, done: Callable[[], bool]) -> None:
+    """Wait for something that commits bring about."""
+    feed, came = post.mail.server.parts.ground.store.feed, Event()
+    stop = feed.listen(lambda change: came.set())
+    try:
+        for _ in range(100):
+            if done():
+                return
+            came.wait(0.3)
+            came.clear()
+    finally:
+        stop()
+    raise AssertionError("it has not come about")

@@ -6,12 +6,11 @@ import logging
 import smtplib
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
 
 from tests.delivery.conftest import started
-from tests.delivery.scripts import SENDER, Post, message, scripting
+from tests.delivery.scripts import SENDER, Post, message, scripting, wait_until
 
 
 @pytest.fixture
@@ -170,17 +169,45 @@ def test_a_redirection_within_the_server_arrives(post: Post) -> None:
 
 def wait_for(post: Post, user: str) -> bytes:
     """The first message that comes into an account by the outbox."""
-    feed, came = post.mail.server.parts.ground.store.feed, Event()
-    stop = feed.listen(lambda change: came.set())
-    try:
-        for _ in range(100):
-            if found := post.mail.emails(user):
-                return found[0]
-            came.wait(0.3)
-            came.clear()
-    finally:
-        stop()
-    raise AssertionError("nothing has come")
+    wait_until(post, lambda: bool(post.mail.emails(user)))
+    return post.mail.emails(user)[0]
+
+
+def test_users_who_redirect_to_each_other_get_the_message_in_the_end(post: Post) -> None:
+    """RFC 5228 §10: a loop ends, and nothing is lost in it."""
+    post.session("bob")
+    post.script('redirect "bob@example.org";')
+    post.script('redirect "ann@example.org";', "bob")
+    post.bring(message())
+    wait_until(post, lambda: bool(post.mail.emails("ann") or post.mail.emails("bob")))
+    assert len([*post.mail.emails("ann"), *post.mail.emails("bob")]) == 1
+
+
+def test_a_sender_on_this_server_is_told_of_a_refusal(post: Post) -> None:
+    """RFC 8621 §7 deliveryStatus, RFC 5429 §2.1."""
+    post.script('require "ereject"; ereject "No thanks.";')
+    post.session("bob")
+    identity = post.call("Identity/get", "bob", ids=None)["list"][0]["id"]
+    draft = {
+        "mailboxIds": {post.boxes("bob")["Drafts"]: True},
+        "from": [{"email": "bob@example.org"}],
+        "to": [{"email": "ann@example.org"}],
+        "subject": "Hello",
+    }
+    calls = [
+        ("Email/set", {"create": {"d": draft}}),
+        ("EmailSubmission/set", {"create": {"s": {"identityId": identity, "emailId": "#d"}}}),
+    ]
+    submitted = post.request("bob", *calls)[1][1]["created"]["s"]["id"]
+
+    def status() -> dict[str, str]:
+        (found,) = post.call("EmailSubmission/get", "bob", ids=[submitted])["list"]
+        told: dict[str, str] = found["deliveryStatus"]["ann@example.org"]
+        return told
+
+    wait_until(post, lambda: status()["delivered"] == "no")
+    assert status()["smtpReply"] == "550 5.7.1 No thanks."
+    assert post.filed() == {}
 
 
 @pytest.mark.parametrize("name", ["reject", "ereject"])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
-from tests.delivery.scripts import SENDER, USING, Post, message, scripting
+from tests.delivery.scripts import SENDER, USING, Post, message, scripting, wait_until
 from tests.formats.test_mdn import EXAMPLE
 
 MDN = "urn:ietf:params:jmap:mdn"
@@ -304,18 +303,3 @@ def test_a_receipt_comes_back_to_the_message_that_was_sent(post: Post) -> None:
     told = post.call("MDN/parse", blobIds=[blob])["parsed"][blob]
     assert told["forEmailId"] == email_id
     assert told["finalRecipient"] == "rfc822; bob@example.org"
-
-
-def wait_until(post: Post, done: Any) -> None:
-    """Wait for something that a commit brings about."""
-    feed, came = post.mail.server.parts.ground.store.feed, Event()
-    stop = feed.listen(lambda change: came.set())
-    try:
-        for _ in range(100):
-            if done():
-                return
-            came.wait(0.3)
-            came.clear()
-    finally:
-        stop()
-    raise AssertionError("it has not come about")

@@ -99,7 +99,7 @@ class Sieve:
         default=1_048_576,
         aliases=("max-script-size",),
     )
-    string_length: int = option(f"{_LIMITS}string-length", at_least(1), "Characters of one string.", default=4096)
+    string_length: int = option(f"{_LIMITS}string-length", at_least(1), "Octets of one string.", default=4096)
     variable_name_length: int = option(
         f"{_LIMITS}variable-name-length", at_least(1), "Characters of a variable's name.", default=32
     )
@@ -112,8 +112,12 @@ class Sieve:
     match_variables: int = option(
         f"{_LIMITS}match-variables", at_least(0), "Match variables that are kept.", default=30
     )
-    local_variables: int = option(f"{_LIMITS}local-variables", at_least(0), "Variables of one run.", default=128)
-    header_size: int = option(f"{_LIMITS}header-size", SIZE, "Octets of a header that is looked into.", default=1024)
+    local_variables: int = option(
+        f"{_LIMITS}local-variables", at_least(0), "Variables of one script, and those that all share.", default=128
+    )
+    header_size: int = option(
+        f"{_LIMITS}header-size", SIZE, "Octets of a header field that a script adds.", default=1024
+    )
     includes: int = option(f"{_LIMITS}includes", at_least(0), "Scripts that one run may include.", default=3)
     nested_includes: int = option(
         f"{_LIMITS}nested-includes", at_least(0), "Included scripts within each other.", default=3
