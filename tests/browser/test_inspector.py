@@ -352,6 +352,37 @@ def test_whatever_can_be_used_has_a_name(page: Page, pane: str) -> None:
     assert page.driver.execute_script(NAMELESS) == []
 
 
+WITH_IMAGE = """Subject: With an image
+Message-ID: <image@x.example>
+MIME-Version: 1.0
+Content-Type: multipart/related; boundary=b
+
+--b
+Content-Type: text/html
+
+<p style="color: rgb(1, 2, 3)">Look:</p><img id="image" src="cid:one@x.example">
+--b
+Content-Type: image/gif
+Content-ID: <one@x.example>
+Content-Transfer-Encoding: base64
+
+R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
+--b--
+"""
+
+
+def test_mail_looks_as_it_was_meant_with_the_images_that_it_brings(page: Page) -> None:
+    page.control("POST", "/deliver", {"account": "alice@example.org", "text": WITH_IMAGE})
+    page.click(".message", "With an image")
+    frame = page.shown("iframe.frame")
+    page.until(lambda: frame.get_attribute("src"))
+    page.driver.switch_to.frame(frame)
+    assert page.shown("p", "Look:").value_of_css_property("color") == "rgba(1, 2, 3, 1)"
+    page.until(lambda: page.one("#image").get_property("naturalWidth") == 1)
+    page.driver.switch_to.default_content()
+    page.is_clean()
+
+
 @pytest.fixture
 def evil() -> Iterator[tuple[str, list[str]]]:
     """An origin elsewhere, and every path that it was asked for."""
