@@ -124,6 +124,8 @@ class Smarthosts:
                         self._rest(line, await self._conversation(line, anew=True))
                     except Unreachable as error:
                         logger.warning("the relay %s cannot be used: %s", line.host.shown, error)
+                    except Exception:
+                        logger.exception("the relay %s cannot be asked what it offers", line.host.shown)
             for line in self._lines:
                 over = [one for one in line.idle if now - one[0] >= IDLE_SECONDS]
                 line.idle = [one for one in line.idle if now - one[0] < IDLE_SECONDS]
