@@ -187,7 +187,8 @@ class Listener:
         many(NETWORK),
         "Networks of reverse proxies that are believed: X-Forwarded-For, -Proto and -Host (or, where none of these is "
         "there, Forwarded), and the PROXY protocol, versions 1 and 2. Whoever connects by a Unix socket is taken for "
-        "127.0.0.1. An `admin` listener with such networks serves nobody else.",
+        "127.0.0.1. An `admin` listener with such networks serves nobody else; those for mail and scripts believe "
+        "nobody.",
         default=(),
         everywhere="server.proxy.trusted-networks",
     )
