@@ -249,7 +249,8 @@ def _document(octets: bytes) -> Any:
 
 def show_har(fixture: Fixture, given: Given) -> Any:
     """Exchanges as an HTTP Archive."""
-    return har(fixture.exchanges.find(_wanted(given)), __version__)
+    bases = (url for urls in fixture.urls.values() for url in urls if url.startswith("http"))
+    return har(fixture.exchanges.find(_wanted(given)), __version__, next(bases, ""))
 
 
 def clear_exchanges(fixture: Fixture, given: Given) -> Any:

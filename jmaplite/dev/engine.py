@@ -54,7 +54,10 @@ class FixtureSessions(Sessions):
 
 
 class FixtureEngine(Engine):
-    """An Engine under the eyes of a fixture. `sleep` waits for the seconds of a delay."""
+    """An Engine under the eyes of a fixture.
+
+    `sleep` waits for the seconds of a delay, `expire` makes all states invalid.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class FixtureEngine(Engine):
         faults: Faults,
         exchanges: Exchanges,
         pedant: Pedant,
+        expire: Callable[[], object] = lambda: None,
         quirks: tuple[str, ...] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -75,6 +79,7 @@ class FixtureEngine(Engine):
         self._exchanges = exchanges
         self._pedant = pedant
         self._sleep = sleep
+        self._expire = expire
         self._local = threading.local()
 
     def process(
@@ -176,6 +181,9 @@ class FixtureEngine(Engine):
         if rule.effect.method_error is not None:
             error = dict(rule.effect.method_error)
             raise MethodError(error.pop("type"), error.pop("description", None), **error)
+        if rule.effect.expire_states:
+            self._expire()
+            return super().perform(context, method, arguments)
         rest, failed = fails(arguments, rule)
         found = super().perform(context, method, rest)
         first = found if isinstance(found, dict) else found[0][1]

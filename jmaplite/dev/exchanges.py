@@ -176,25 +176,27 @@ def states(response: Mapping[str, Any]) -> tuple[str, str]:
     return str(old), str(new)
 
 
-def har(exchanges: Iterable[Exchange], version: str) -> dict[str, Any]:
-    """Exchanges as an HTTP Archive 1.2, which browsers' tools and others read."""
+def har(exchanges: Iterable[Exchange], version: str, base: str) -> dict[str, Any]:
+    """Exchanges as an HTTP Archive 1.2, which browsers' tools and others read; `base` is before a bare path."""
     return {
         "log": {
             "version": "1.2",
             "creator": {"name": "jmaplite", "version": version},
-            "entries": list(map(_entry, exchanges)),
+            "entries": [_entry(one, base) for one in exchanges],
         }
     }
 
 
-def _entry(one: Exchange) -> dict[str, Any]:
+def _entry(one: Exchange, base: str) -> dict[str, Any]:
+    url = base + one.url if one.url.startswith("/") else one.url
+    kind = "application/json" if one.response else "x-unknown"
     post = {"postData": {"mimeType": "application/json", "text": _text(one.request)}} if one.request else {}
     return {
         "startedDateTime": _date(one.began),
         "time": one.milliseconds,
         "request": {
             "method": "POST" if one.request else "GET",
-            "url": one.url,
+            "url": url,
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": [],
@@ -209,7 +211,7 @@ def _entry(one: Exchange) -> dict[str, Any]:
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": [],
-            "content": {"size": len(one.response), "mimeType": "application/json", "text": _text(one.response)},
+            "content": {"size": len(one.response), "mimeType": kind, "text": _text(one.response)},
             "redirectURL": "",
             "headersSize": -1,
             "bodySize": len(one.response),

@@ -71,7 +71,8 @@ class Effect:
     `method_error` and `set_error` are the objects that clients see (with `of`, the part of the call that fails:
     create, update, destroy or all); `status` is one of HTTP, with `retry_after` in seconds; `cut` ends the connection
     without an answer, `truncate` after a part of it (from 0 to 1), `garble` makes the answer no JSON; `push` is drop,
-    repeat or delay, and `drop_stream` ends an event stream or WebSocket.
+    repeat or delay, and `drop_stream` ends an event stream or WebSocket. `expire_states` makes all states that clients
+    know invalid, before a method is called.
     """
 
     delay: float = 0.0
@@ -85,11 +86,12 @@ class Effect:
     garble: bool = False
     push: str = ""
     drop_stream: bool = False
+    expire_states: bool = False
 
     @property
     def of_what(self) -> Occasion:
         """To what it happens."""
-        if self.method_error is not None or self.set_error is not None:
+        if self.method_error is not None or self.set_error is not None or self.expire_states:
             return "call"
         return "push" if self.push or self.drop_stream else "request"
 
@@ -227,6 +229,7 @@ def _effect(value: object) -> Effect:
         "garble": "garble",
         "push": "push",
         "dropStream": "drop_stream",
+        "expireStates": "expire_states",
     }
     given = _object(value, "effect", set(names))
     for name in ("methodError", "setError"):
@@ -241,7 +244,10 @@ def _check_effect(given: dict[str, Any]) -> None:
     if len(kinds) > 1:
         raise BadRule(f"an effect is one thing, not {' and '.join(sorted(kinds))}")
     if not kinds and "delay" not in given:
-        raise BadRule("an effect is a methodError, setError, status, cut, truncate, garble, push, dropStream or delay")
+        raise BadRule(
+            "an effect is a methodError, setError, status, cut, truncate, garble, push, dropStream,"
+            " expireStates or delay"
+        )
     delay = given.get("delay", 0)
     if not (_is_number(delay) and 0 <= delay <= _LONGEST_DELAY):
         raise BadRule(f"effect.delay must be seconds, at most {_LONGEST_DELAY:.0f}")
@@ -257,7 +263,7 @@ def _check_effect(given: dict[str, Any]) -> None:
     retry = given.get("retryAfter", 0)
     if type(retry) is not int or not 0 <= retry <= 86400:
         raise BadRule("effect.retryAfter must be seconds")
-    for name in ("cut", "garble", "dropStream"):
+    for name in ("cut", "garble", "dropStream", "expireStates"):
         if name in given and given[name] is not True:
             raise BadRule(f"effect.{name} must be true")
     part = given.get("truncate", 0.5)

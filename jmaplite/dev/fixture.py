@@ -135,6 +135,7 @@ class Fixture(Extension):
             services,
             disguise,
             directory,
+            expire=lambda: self.snapshots.expire(),
             quirks=self._chosen.quirks,
             faults=self.faults,
             exchanges=self.exchanges,

@@ -90,6 +90,14 @@ class Snapshots:
                 self._put_back(self._store.account(account_id), part / FILE)
             return len(kept)
 
+    def expire(self) -> None:
+        """Make all states invalid that clients know; what is stored stays."""
+        with self._lock:
+            self._generation += 1
+            self._store.renew_epoch(self._epoch() if self._seed else None)
+            for account in self._store.accounts():
+                self._store.account(account.id).announce_all()
+
     def names(self) -> list[str]:
         """The names of all snapshots, in the order in which they were first taken."""
         return list(self._names)

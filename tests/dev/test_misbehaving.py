@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.dev.conftest import USING, Site
 
@@ -197,3 +198,57 @@ def test_a_session_that_has_changed_is_to_be_fetched_again(site: Site) -> None:
     for _ in range(2):
         site.ask("POST", "/jmap/", echo, token="alice-token")
     assert warnings(site) == ["stale-session"]
+
+
+def test_all_states_expire_and_nothing_else_changes(site: Site) -> None:
+    site.control("POST", "/deliver", {"account": "alice@example.org", "text": "Subject: x\n\nx"})
+    state = site.call("Email/get", ids=[])["state"]
+    site.control(
+        "POST", "/faults", {"match": {"method": "Email/changes"}, "effect": {"expireStates": True}, "times": 1}
+    )
+    assert site.call("Email/changes", sinceState=state)["type"] == "cannotCalculateChanges"
+    state = site.call("Email/get", ids=[])["state"]
+    assert site.call("Email/changes", sinceState=state)["newState"] == state
+    assert site.count() == 1
+
+
+def test_asking_again_for_changes_that_were_lost_is_warned_of(site: Site) -> None:
+    state = site.call("Email/get", ids=[])["state"]
+    site.control("POST", "/reset")
+    for _ in range(2):
+        site.call("Email/changes", sinceState=state)
+    assert warnings(site) == ["state-lost"]
+
+
+def test_limits_shrink_at_run_time(site: Site) -> None:
+    account = site.account()
+    site.control("PATCH", "/settings", {"options": {"jmap.protocol.request.max-calls": 1}})
+    calls = [["Email/get", {"accountId": account, "ids": []}, str(number)] for number in range(2)]
+    status, problem, _ = site.ask("POST", "/jmap/", {"using": USING, "methodCalls": calls}, token="alice-token")
+    assert (status, problem["limit"]) == (400, "maxCallsInRequest")
+
+
+def test_the_archive_is_one_that_other_tools_read(site: Site) -> None:
+    """HAR 1.2: what has to be there, and of which kind."""
+    site.ask("GET", "/jmap/download/u0/G0/x?type=a/b", token="alice-token")
+    site.jmap(["Core/echo", {}, "0"])
+    text = {"type": "string"}
+    number = {"type": "number"}
+
+    def item(**members: Any) -> dict[str, Any]:
+        return {"type": "object", "required": list(members), "properties": members}
+
+    rows = {"type": "array", "items": item(name=text, value=text)}
+    message = {"httpVersion": text, "cookies": rows, "headers": rows, "headersSize": number, "bodySize": number}
+    url = {"type": "string", "pattern": "^https?://"}
+    request = item(method=text, url=url, queryString=rows, **message)
+    content = item(size=number, mimeType=text)
+    response = item(status=number, statusText=text, redirectURL=text, content=content, **message)
+    timings = item(send=number, wait=number, receive=number)
+    date = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
+    entry = item(startedDateTime=date, time=number, request=request, response=response, cache={}, timings=timings)
+    creator = item(name=text, version=text)
+    log = item(version={"const": "1.2"}, creator=creator, entries={"type": "array", "items": entry, "minItems": 2})
+    archive = site.control("GET", "/exchanges.har")
+    Draft202012Validator(item(log=log)).validate(archive)
+    assert {one["request"]["method"] for one in archive["log"]["entries"]} == {"GET", "POST"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +108,29 @@ def serving_tls(folder: Path, more: str = "") -> Iterator[Secure]:
         pem.write_to_path(str(folder / "certificate.pem"), append=True)
     with serving(configured(folder, WITH_FRIEND + TLS + more)) as live:
         yield Secure(live.url, folder / "ca.pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What `jmaplite dev` tells."""
+
+    session: str
+    control: str
+    users: list[dict[str, str]]
+    ca: str | None
+
+
+@pytest.fixture(scope="session")
+def dev() -> Iterator[Told]:
+    """`jmaplite dev` over https, with the sample mail."""
+    command = [sys.executable, "-m", "jmaplite", "dev", "--tls", "--mail", str(SAMPLES), "--exit-with-parent"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            yield Told(told["session"], told["control"], told["users"], told["ca"])
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

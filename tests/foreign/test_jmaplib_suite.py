@@ -7,13 +7,14 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.foreign.conftest import FRIEND, FRIEND_PASSWORD, Secure, fetch, run
+from tests.foreign.conftest import FRIEND, FRIEND_PASSWORD, Secure, Told, fetch, run
 from tests.live import PASSWORD, USER
 
 pytestmark = pytest.mark.foreign
@@ -41,6 +42,16 @@ TESTS = 58
 """How many tests the suite had at least when this was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Where the Session is, the file of the CA, and two users with their passwords."""
+
+    session: str
+    ca: str
+    first: tuple[str, str]
+    second: tuple[str, str]
+
+
 @pytest.fixture(scope="session")
 def suite(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution of the jmaplib that is installed, unpacked; its wheel has no tests."""
@@ -58,8 +69,19 @@ def suite(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpacked
 
 
+@pytest.fixture(params=["serve", "dev"])
+def people(request: pytest.FixtureRequest) -> People:
+    """Two users of a server, which is as configured or a fixture as it comes."""
+    if request.param == "dev":
+        told: Told = request.getfixturevalue("dev")
+        first, second = ((one["name"], one["password"]) for one in told.users)
+        return People(told.session, str(told.ca), first, second)
+    secure: Secure = request.getfixturevalue("secure")
+    return People(f"{secure.url}/.well-known/jmap", str(secure.ca), (USER, PASSWORD), (FRIEND, FRIEND_PASSWORD))
+
+
 def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
-    suite: Path, secure: Secure, tmp_path: Path
+    suite: Path, people: People, tmp_path: Path
 ) -> None:
     settings = tmp_path / "pytest.ini"
     settings.write_text(
@@ -68,12 +90,12 @@ def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
     report = tmp_path / "report.xml"
     environment = {
         **os.environ,
-        "JMAP_TEST_URL": f"{secure.url}/.well-known/jmap",
-        "JMAP_TEST_CA": str(secure.ca),
-        "JMAP_TEST_USER": USER,
-        "JMAP_TEST_PASS": PASSWORD,
-        "JMAP_TEST_USER2": FRIEND,
-        "JMAP_TEST_PASS2": FRIEND_PASSWORD,
+        "JMAP_TEST_URL": people.session,
+        "JMAP_TEST_CA": people.ca,
+        "JMAP_TEST_USER": people.first[0],
+        "JMAP_TEST_PASS": people.first[1],
+        "JMAP_TEST_USER2": people.second[0],
+        "JMAP_TEST_PASS2": people.second[1],
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTEST_ADDOPTS": "",
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,9 @@ def node(installed: Path) -> Script:
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
         fetch(["npm", "ci", *options], folder, "npm registry")
 
-    def node(script: str, **settings: str) -> Any:
+    def node(script: str, text: str | None = None, **settings: str) -> Any:
+        if text is not None:
+            (folder / script).write_text(text)
         done = run(["node", script], folder, {**os.environ, **settings})
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
@@ -46,9 +50,9 @@ def node(installed: Path) -> Script:
     return node
 
 
-def check_mail(found: dict[str, Any]) -> None:
-    """What both clients must have seen of the demo user's mail, and done to it."""
-    assert found["username"] == USER
+def check_mail(found: dict[str, Any], user: str = USER) -> None:
+    """What both clients must have seen of a user's mail, and done to it."""
+    assert found["username"] == user
     assert {"inbox", "drafts", "sent", "trash"} <= set(found["roles"])
     received = [email["receivedAt"] for email in found["emails"]]
     assert len(received) == 5
@@ -94,3 +98,30 @@ def test_jmap_client_ts_is_refused_where_it_is_not(node: Script, secure: Secure)
             TOKEN=TOKEN,
             NODE_EXTRA_CA_CERTS=str(secure.ca),
         )
+
+
+DRIVEN = """
+import {{ spawn }} from "node:child_process";
+import {{ once }} from "node:events";
+import {{ createInterface }} from "node:readline";
+
+{documented}
+const control = (method, path, body) =>
+  fetch(told.control + path, {{ method, body: JSON.stringify(body) }}).then((response) => response.json());
+await control("POST", "/generate", {{ account: told.users[0].name, threads: 20, seed: "node" }});
+await control("PATCH", "/settings", {{ options: {{ "jmap.compat.lenient-content-type": true }} }});
+process.env.SESSION_URL = told.session;
+process.env.TOKEN = told.users[0].token;
+await import("./{script}");
+dev.kill();
+await once(dev, "exit");
+"""
+
+
+@pytest.mark.parametrize("script", ["jmap_jam.mjs", "jmap_client_ts.mjs"])
+def test_the_documented_line_starts_a_fixture_for_a_client(node: Script, script: str) -> None:
+    documented = re.search(r"```js\n(.*?)```", (HERE.parents[1] / "docs" / "fixture.md").read_text("utf-8"), re.S)
+    assert documented is not None
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    found = node("driven.mjs", DRIVEN.format(documented=documented[1], script=script), PATH=path)
+    check_mail(found, "alice@example.org")
