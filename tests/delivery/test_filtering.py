@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jmaplite.delivery.filing import Delivery, make_ready
 from tests.delivery.conftest import started
 from tests.delivery.scripts import SENDER, Post, message, scripting, wait_until
 
@@ -422,3 +423,28 @@ class TestVacationResponse:
         post.bring(message(to="bob@example.org"))
         assert wait_for(post, "bob").endswith(message(to="bob@example.org"))
         assert [one.message.get_content().strip() for one in post.sent("bob")] == ["Bob is away"]
+
+
+def test_of_two_messages_at_the_same_moment_one_is_answered(post: Post) -> None:
+    """The period counts from the commit, whoever has decided first."""
+    post.script(VACATION.format(tags=""))
+    office = post.mail.server._edition.incoming.office
+    (ann,) = office.directory.recipients("ann@example.org")
+    account_id = office.account(ann)
+    deliveries = [Delivery(account_id, ann, SENDER, "ann@example.org", message(subject)) for subject in ("One", "Two")]
+    ready = [make_ready(office.services, delivery, office.decide) for delivery in deliveries]
+    for one in ready:
+        assert len(one.plan.sendings) == 1
+        office.services.store.account(account_id).write(one.write)
+    assert len(post.sent()) == 1
+    assert post.filed() == {"Inbox": ["One", "Two"]}
+
+
+def test_an_error_of_ours_keeps_the_message(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object, **more: object) -> None:
+        raise RuntimeError("broken")
+
+    post.script("discard;")
+    monkeypatch.setattr("jmaplite.formats.sieve.run", broken)
+    assert post.bring(message()) == {}
+    assert post.filed() == {"Inbox": ["Hello"]}

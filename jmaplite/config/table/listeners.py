@@ -114,7 +114,8 @@ class Listener:
                 "pop3": "is not spoken here: only JMAP clients are served",
             },
         ),
-        "What is spoken here. `http` is another word for `jmap`; `admin` is for health checks and metrics.",
+        "What is spoken here. `http` is another word for `jmap`; `admin` is for health checks and metrics; `lmtp` and "
+        "`smtp` take mail in; `managesieve` is for Sieve scripts.",
         default="jmap",
     )
     tls_enable: bool = option(
