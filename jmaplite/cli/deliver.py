@@ -20,7 +20,7 @@ def deliver(config: Config, sender: str, recipients: tuple[str, ...]) -> None:
 
     RECIPIENTs are addresses. Ends with the codes of sysexits: 0 when all have it, 75 when it is to be tried again (who
     has it is not given it again then), 67 when there is no such recipient, 65 when the message is refused. Lines may
-    end with LF. A line `From ` at the beginning, as in an mbox, is left out.
+    end with LF. The sender MAILER-DAEMON is none. A line `From ` at the beginning, as in an mbox, is left out.
     """
     from jmaplite.server.mail import deliver as delivered
 
@@ -31,6 +31,8 @@ def deliver(config: Config, sender: str, recipients: tuple[str, ...]) -> None:
         octets = octets.partition(b"\n")[2]
     octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     sender = sender.removeprefix("<").removesuffix(">")
+    if sender.upper() == "MAILER-DAEMON":  # what Postfix's pipe says for none
+        sender = ""
     answers = delivered(config, sender, recipients, octets)
     failed = [(one, answer) for one, answer in zip(recipients, answers, strict=True) if not answer.startswith("2")]
     for recipient, answer in failed:

@@ -9,6 +9,7 @@ import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +17,28 @@ logger = logging.getLogger(__name__)
 
 _ACCEPTED = 64
 _PAUSE_SECONDS = 0.5
+_GREETING_SECONDS = 1.0
+"""How long a handshake may go on when a listener ends; what needs none has begun long before."""
+
+
+def _stay() -> None:
+    """What has no farewell ends by itself, or when its time is up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speaker:
-    """What speaks on a connection, and the task that it does so in (None before it has begun)."""
+    """What speaks on a connection, the task that it does so in (None before it has begun), and how it takes leave."""
 
     protocol: asyncio.Protocol
     task: Callable[[], asyncio.Task[None] | None]
+    leave: Callable[[], None] = _stay
 
 
 class Accepting(ABC):
     """A listener at work. Whatever takes time is done in threads of its own."""
+
+    full = b""
+    """What is said to whom there is no room for, where no TLS comes first."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._sockets: list[socket.socket] = []
@@ -36,6 +47,7 @@ class Accepting(ABC):
         self._patience = 0.0
         self._greetings: set[asyncio.Task[None]] = set()
         self._speakers: set[Speaker] = set()
+        self._beginning: set[Speaker] = set()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     @abstractmethod
@@ -44,6 +56,7 @@ class Accepting(ABC):
 
     def begun(self, speaker: Speaker) -> None:
         """There is a connection."""
+        self._beginning.discard(speaker)
         self._speakers.add(speaker)
 
     def ended(self, speaker: Speaker) -> None:
@@ -85,6 +98,13 @@ class Accepting(ABC):
     async def stop(self, seconds: float | None) -> None:
         """Accept no more, and cut off what does not end in time (None: it has all time)."""
         self.narrow(())
+        if self._greetings:
+            _, unready = await asyncio.wait(self._greetings, timeout=_GREETING_SECONDS)
+            for greeting in unready:
+                greeting.cancel()
+            await asyncio.gather(*unready, return_exceptions=True)
+        for speaker in list(self._speakers):
+            speaker.leave()
         tasks = {task for one in self._speakers if (task := one.task()) is not None}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -106,11 +126,15 @@ class Accepting(ABC):
                 loop.remove_reader(inner)
                 loop.call_later(_PAUSE_SECONDS, self._resume, inner)
                 return
-            if len(self._speakers) + len(self._greetings) >= self._most:
+            connection.setblocking(False)
+            if len(self._speakers) + len(self._beginning) >= self._most:
+                with suppress(OSError):
+                    connection.send(b"" if self._tls else self.full)
                 connection.close()
                 continue
-            connection.setblocking(False)
-            greeting = loop.create_task(self._greet(connection))
+            speaker = self.speaker()
+            self._beginning.add(speaker)
+            greeting = loop.create_task(self._greet(connection, speaker))
             self._greetings.add(greeting)
             greeting.add_done_callback(self._greetings.discard)
 
@@ -118,14 +142,18 @@ class Accepting(ABC):
         if inner in self._sockets:
             asyncio.get_running_loop().add_reader(inner, self._accept, inner)
 
-    async def _greet(self, connection: socket.socket) -> None:
+    async def _greet(self, connection: socket.socket, speaker: Speaker) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self.speaker().protocol,
+                lambda: speaker.protocol,
                 connection,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._patience if self._tls else None,
             )
-        except (OSError, TimeoutError) as error:
-            logger.info("a connection did not come about: %s", error)
+        except (OSError, TimeoutError, asyncio.CancelledError) as error:
             connection.close()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            logger.info("a connection did not come about: %s", error)
+        finally:
+            self._beginning.discard(speaker)

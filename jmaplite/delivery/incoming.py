@@ -16,6 +16,7 @@ from jmaplite.core.errors import SetError
 from jmaplite.datatypes.submission import queue
 from jmaplite.delivery.filing import Delivery, make_ready
 from jmaplite.delivery.office import Office
+from jmaplite.delivery.paths import is_taken
 from jmaplite.delivery.trace import arriving, traced
 from jmaplite.directory import DirectoryUnavailable, Principal
 from jmaplite.formats import mime
@@ -27,6 +28,7 @@ MOST_HOPS = 100
 """Received fields from which on a message goes in circles (RFC 5321 §6.3)."""
 
 DELIVERED = "250 2.1.5 Delivered"
+_NO_ADDRESS = "553 5.1.3 The recipient is no address"
 _UNKNOWN = "550 5.1.1 There is no such mailbox here"
 _ELSEWHERE = "550 5.7.1 Mail for other places is not taken here"
 _LATER = "451 4.3.0 The mailbox cannot be reached now"
@@ -57,6 +59,8 @@ class Incoming:
 
     def refusal(self, address: str) -> str | None:
         """Why nobody gets mail for an address, as an answer of SMTP; None if somebody does."""
+        if not is_taken(address):
+            return _NO_ADDRESS
         directory = self.office.directory
         try:
             if directory.recipients(address):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmaplite.config import Config
 from jmaplite.delivery import Arriving, Incoming
+from jmaplite.delivery.paths import is_taken
 from jmaplite.server.ground import CannotServe
 from jmaplite.server.parts import compose, office
 from jmaplite.web import Certificates, Listener, ListeningSocket, urls
@@ -72,8 +73,12 @@ class MailListening:
 def deliver(config: Config, sender: str, recipients: tuple[str, ...], octets: bytes) -> list[str]:
     """Put a message into the accounts of recipients, beside a server or without one; answers a reply for each.
 
-    A store that cannot be opened is a failure for now.
+    A sender without a domain has ours. A store that cannot be opened is a failure for now.
     """
+    if sender and "@" not in sender:
+        sender = f"{sender}@{config.server.hostname}"
+    if sender and not is_taken(sender):
+        return ["553 5.1.7 The sender is no address"] * len(recipients)
     try:
         parts = compose(config)
     except CannotServe as error:

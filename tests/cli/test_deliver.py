@@ -54,3 +54,21 @@ def test_a_store_that_is_away_is_75(site: Site, tmp_path: Path) -> None:
     result = deliver(site, "ann@example.org")
     assert result.exit_code == os.EX_TEMPFAIL
     assert "Traceback" not in result.output
+
+
+def test_the_null_sender_of_postfix_is_none(site: Site) -> None:
+    """Else a vacation response would go to it."""
+    deliver(site, "-f", "MAILER-DAEMON", "ann@example.org")
+    assert next(iter(site.mail())).startswith(b"Return-Path: <>\r\n")
+
+
+@pytest.mark.parametrize("sender", ["x@example.net\r\nBcc: y@example.net", "x\udcff@example.net", "x y@example.net"])
+def test_what_is_no_sender_writes_no_header(site: Site, sender: str) -> None:
+    result = deliver(site, "-f", sender, "ann@example.org")
+    assert result.exit_code == os.EX_DATAERR
+    assert "553 5.1.7" in result.stderr
+
+
+def test_what_is_no_recipient_is_no_trouble(site: Site) -> None:
+    assert deliver(site, "ann\udcff@example.org").exit_code == os.EX_DATAERR
+    assert deliver(site, "-f", "root", "ann@example.org").exit_code == os.EX_OK

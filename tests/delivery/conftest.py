@@ -13,7 +13,7 @@ import pytest
 
 from jmaplite.config import parse
 from jmaplite.server import Server
-from tests.web.serving import Loop
+from tests.web.serving import Loop, LoopFactory
 
 CONFIG = """
 [server]
@@ -91,16 +91,25 @@ class Mail:
             return [blobs.read(tx, row[0]) for row in rows]
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def factory(request: pytest.FixtureRequest) -> LoopFactory | None:
+    """What a server's loop may be: uvloop's is used where that is installed."""
+    if request.param == "asyncio":
+        return None
+    made: LoopFactory = pytest.importorskip("uvloop").new_event_loop
+    return made
+
+
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[Mail]:
-    yield from started(tmp_path)
+def mail(tmp_path: Path, factory: LoopFactory | None) -> Iterator[Mail]:
+    yield from started(tmp_path, factory)
 
 
-def started(folder: Path, **more: Any) -> Iterator[Mail]:
+def started(folder: Path, factory: LoopFactory | None = None, **more: Any) -> Iterator[Mail]:
     """A server as the configuration above has it."""
     values = {"tls": "", "more": "", **more}
     config = parse(CONFIG.format(**values), folder / "config.toml")
-    with Loop() as loop:
+    with Loop(factory) as loop:
         server = Server(config)
         loop.run(server.start())
         try:

@@ -17,6 +17,7 @@ from jmaplite.core.errors import SetError
 from jmaplite.delivery import filing
 from jmaplite.store import StoreUnavailable
 from tests.delivery.conftest import Mail, started
+from tests.web.serving import LoopFactory
 
 MESSAGE = b"From: x@example.net\r\nSubject: Hello\r\nMessage-ID: <1@example.net>\r\n\r\nText\r\n.dot\r\n"
 
@@ -227,13 +228,13 @@ def test_no_bodies_are_logged_even_at_debug(mail: Mail, caplog: pytest.LogCaptur
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Iterator[tuple[Mail, trustme.CA]]:
+def secure(tmp_path: Path, factory: LoopFactory | None) -> Iterator[tuple[Mail, trustme.CA]]:
     authority = trustme.CA()
     pair = authority.issue_cert("localhost", "127.0.0.1")
     (tmp_path / "cert.pem").write_bytes(b"".join(part.bytes() for part in pair.cert_chain_pems))
     pair.private_key_pem.write_to_path(tmp_path / "key.pem")
     more = '[certificate.own]\ncert = "cert.pem"\nprivate-key = "key.pem"'
-    for mail in started(tmp_path, tls='tls.certificate = "own"', more=more):
+    for mail in started(tmp_path, factory, tls='tls.certificate = "own"', more=more):
         yield mail, authority
 
 
