@@ -16,7 +16,8 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.delivery.conftest import Mail, started
+from jmaplite.config import parse
+from tests.delivery.conftest import CONFIG, Mail, started
 from tests.delivery.scripts import Post, message
 
 LISTENER = """
@@ -379,3 +380,20 @@ def test_sieve_connect_keeps_scripts_here_by_starttls(secured: Post, tmp_path: P
     commands.write_text("deactivate\ndelete rules\nquit\n")
     run("--exec", commands)
     assert secured.call("SieveScript/get", ids=None)["list"] == []
+
+
+def test_another_configuration_holds_for_new_connections_and_ends_a_listener_that_is_no_more(tmp_path: Path) -> None:
+    for mail in started(tmp_path, more=LISTENER):
+        before = connect(mail)
+        before.hear()
+        before.log_in()
+        changed = f"{LISTENER}\n[sieve.untrusted.limits]\nredirects = 7"
+        mail.loop.run(mail.server.reload(parse(CONFIG.format(tls="", more=changed), tmp_path / "config.toml")))
+        assert before.put("x", b"keep;") == [b"OK"]
+        after = connect(mail)
+        assert b'"MAXREDIRECTS" "7"' in after.hear()
+        mail.loop.run(mail.server.reload(parse(CONFIG.format(tls="", more=""), tmp_path / "config.toml")))
+        assert before.hear()[0].startswith(b"BYE")
+        assert "sieve" not in mail.server.urls
+        before.close()
+        after.close()
