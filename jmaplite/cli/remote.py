@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from jmaplite.cli.options import config_option
+from jmaplite.cli.options import config_option, printable
 from jmaplite.cli.remote_mail import RemoteAccount, RemoteEmail, RemoteTarget
 from jmaplite.cli.telling import account_option, ended, progress, tell, told_plainly
 from jmaplite.client import JMAPClient, JMAPError
@@ -68,7 +68,7 @@ def import_jmap(
     with _told(), transfer(config) as mail:
         owner = mail.owner(account, make=True)
         remote = RemoteAccount(client)
-        place = f"from {urlsplit(client.session['apiUrl']).netloc} {client.account_id}"
+        place = f"from {urlsplit(client.api_url).netloc} {client.account_id}"
         known = mail.transferred(owner, place)
         list(mail.run(owner, remote.folders()))
         try:
@@ -106,7 +106,7 @@ def export_jmap(
         owner = mail.owner(account)
         target = RemoteTarget(client)
         target.begin()
-        place = f"to {urlsplit(client.session['apiUrl']).netloc} {client.account_id}"
+        place = f"to {urlsplit(client.api_url).netloc} {client.account_id}"
         known = mail.transferred(owner, place)
         total = sum(box.total for box in mail.mailboxes(owner))
         try:
@@ -151,11 +151,11 @@ def _client(url: str, user: str, password_file: Path | None, token_file: Path | 
     if not urlsplit(url).path.strip("/"):
         url = f"{url.rstrip('/')}/.well-known/jmap"
     if token_file is not None:
-        return JMAPClient(url, token=_first_line(token_file), ca=ca)
+        return JMAPClient(url, token=_first_line(token_file), ca=ca, patient=True)
     if not user:
         raise click.UsageError("log in with --user NAME, or --token-file FILE")
     password = _first_line(password_file) if password_file else click.prompt("Password", hide_input=True, err=True)
-    return JMAPClient(url, user=user, password=password, ca=ca)
+    return JMAPClient(url, user=user, password=password, ca=ca, patient=True)
 
 
 def _first_line(path: Path) -> str:
@@ -169,6 +169,8 @@ def _told() -> Iterator[None]:
         try:
             yield
         except JMAPError as error:
-            raise click.ClickException(f"the other server says: {error}") from error
+            raise click.ClickException(printable(f"the other server says: {error}"[:1000])) from error
         except KeyError as error:
-            raise click.ClickException(f"the other server leaves out {error}") from error
+            raise click.ClickException(printable(f"the other server leaves out {error}"[:1000])) from error
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            raise click.ClickException(f"the other server's answers make no sense: {error!r}"[:1000]) from error

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmaplite.client import JMAPClient, JMAPError
+from jmaplite.client import CORE, JMAPClient, JMAPError
 from jmaplite.formats.mailboxes import Flags, Folder, Found, Incoming, MailboxPath, Unreadable
 
 PAGE = 100
 """Emails that are asked for at a time, or fewer where the server has it so."""
+
+_DEEPEST = 100
+"""Mailboxes above one another that are followed; there may be a circle."""
 
 _ROLE_PATHS: Mapping[str, MailboxPath] = {
     "inbox": (),
@@ -52,16 +55,34 @@ class RemoteAccount:
 
     def emails(self, known: set[str]) -> Iterator[RemoteEmail]:
         """Every Email, the oldest first, but for those whose ids are known."""
-        position = 0
-        sort = [{"property": "receivedAt", "isAscending": True}]
-        while ids := self.client.call("Email/query", position=position, limit=PAGE, sort=sort)["ids"]:
-            position += len(ids)
+        properties = ["blobId", "mailboxIds", "keywords", "receivedAt"]
+        for ids in self._pages():
             wanted = [number for number in ids if number not in known]
             if not wanted:
                 continue
-            properties = ["blobId", "mailboxIds", "keywords", "receivedAt"]
             for record in self.client.call("Email/get", ids=wanted, properties=properties)["list"]:
                 yield RemoteEmail(record["id"], tuple(self._found(record)))
+
+    def _pages(self) -> Iterator[list[str]]:
+        """The ids of all Emails, each once, in as many at a time as the server gives; by date where it can do that."""
+        most = self.client.session["capabilities"].get(CORE, {}).get("maxObjectsInGet")
+        arguments: dict[str, Any] = {"limit": min(PAGE, most) if isinstance(most, int) and most > 0 else PAGE}
+        sort = [{"property": "receivedAt", "isAscending": True}]
+        try:
+            self.client.call("Email/query", limit=1, sort=sort)
+            arguments["sort"] = sort
+        except JMAPError as error:
+            if error.type != "unsupportedSort":
+                raise
+        position, seen = 0, set[str]()
+        while ids := self.client.call("Email/query", position=position, **arguments)["ids"]:
+            position += len(ids)
+            new = [number for number in dict.fromkeys(ids) if number not in seen]
+            if not new:
+                return  # a server that begins again and again
+            seen.update(new)
+            for start in range(0, len(new), arguments["limit"]):
+                yield new[start : start + arguments["limit"]]
 
     def identities(self) -> list[dict[str, Any]]:
         """The Identities, as they may be made here; none where there are no such."""
@@ -79,18 +100,24 @@ class RemoteAccount:
         except JMAPError as error:
             yield Unreadable(where, f"cannot be fetched: {error}", 1)
             return
-        flags = Flags(frozenset(keyword.lower() for keyword, is_set in record["keywords"].items() if is_set))
-        boxes = [number for number, is_in in record["mailboxIds"].items() if is_in and number in self._paths]
+        flags = Flags(
+            frozenset(keyword.lower() for keyword, is_set in (record.get("keywords") or {}).items() if is_set)
+        )
+        boxes = [
+            number for number, is_in in (record.get("mailboxIds") or {}).items() if is_in and number in self._paths
+        ]
         for at, number in enumerate(boxes or [""]):
             path = self._paths.get(number, ())
-            yield Incoming(where, octets, path, flags, received=_seconds(record["receivedAt"]), weight=int(at == 0))
+            yield Incoming(
+                where, octets, path, flags, received=_seconds(record.get("receivedAt") or ""), weight=int(at == 0)
+            )
 
 
 def _path(number: str, boxes: Mapping[str, Mapping[str, Any]]) -> MailboxPath:
     """The path of a Mailbox; what has a role that we have too is where ours is."""
     names: list[str] = []
     at: str | None = number
-    while at is not None and at in boxes and len(names) < len(boxes):
+    while at is not None and at in boxes and len(names) < _DEEPEST:
         box = boxes[at]
         if box.get("role") in _ROLE_PATHS:
             return (*(_ROLE_PATHS[box["role"]] or (("Inbox",) if names else ())), *reversed(names))
@@ -104,7 +131,7 @@ def _seconds(date: str) -> int | None:
 
     try:
         return int(datetime.fromisoformat(date).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
