@@ -10,12 +10,22 @@ import tomlkit
 from jmaplite.dev.profiles import OWN, PROFILES, Choice
 from jmaplite.dev.quirks import checked
 
+AT_THE_START = ("dev", "store")
+"""Tables of options that are not for tests to change: a fixture that takes itself away has no way back."""
+
+
+class NotNow(ValueError):
+    """An option cannot be chosen while a fixture runs; the only argument is a sentence."""
+
 
 def chosen(before: Choice, options: Mapping[str, Any], profile: str | None, quirks: list[str] | None) -> Choice:
     """A choice over another: a profile takes the place of all of it; None as a value is that of the file.
 
-    Raises UnknownQuirk, KeyError for a profile.
+    Raises UnknownQuirk, NotNow, KeyError for a profile.
     """
+    for name in options:
+        if name.partition(".")[0] in AT_THE_START:
+            raise NotNow(f"{name} cannot be chosen at run time")
     if profile is not None:
         found = PROFILES[profile]
         before = Choice(profile, found.options, found.quirks)

@@ -68,8 +68,6 @@ class FixtureDirectory:
         """Make a user (or a group), with the name as its address if that is one. Raises NoSuchName."""
         if not _NAME.fullmatch(name):
             raise NoSuchName("a name has 1 to 255 characters, and no white space or slash among them")
-        if self.principal(name) is not None:
-            raise NoSuchName(f"there is a {name} already")
         addresses = emails if emails is not None else ((name,) if "@" in name else (f"{name}@example.org",))
         principal = Principal(
             name,
@@ -81,6 +79,8 @@ class FixtureDirectory:
         )
         tokens = () if token is None else (f"sha256:{hashlib.sha256(token.encode()).hexdigest()}",)
         with self._lock:
+            if self.principal(name) is not None:
+                raise NoSuchName(f"there is a {name} already")
             self._made = {**self._made, name: Entry(principal, (password,) if password else (), tokens)}
             self._own = MemoryDirectory(self._made.values())
         return principal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jmaplite.dev.choosing import chosen
+from jmaplite.dev.choosing import NotNow, chosen
 from jmaplite.dev.fixture import CannotDo, Fixture
 from jmaplite.dev.operations import Given, Member, Operation, Refused
 from jmaplite.dev.profiles import PROFILES
@@ -27,7 +27,7 @@ def change_settings(fixture: Fixture, given: Given) -> Any:
         raise Refused(404, f"there is no profile {profile!r}: there are {', '.join(PROFILES)}")
     try:
         fixture.choose(chosen(fixture.choice, given.get("options", {}), profile, given.get("quirks")))
-    except (CannotDo, UnknownQuirk) as error:
+    except (CannotDo, NotNow, UnknownQuirk) as error:
         raise Refused(400, str(error)) from None
     return _choice(fixture)
 

@@ -182,3 +182,9 @@ def test_what_is_neither_profile_nor_quirk_is_told_before_the_start(words: tuple
 def test_every_profile_is_put_together_of_known_quirks() -> None:
     for profile in PROFILES.values():
         assert checked(profile.quirks) == profile.quirks
+
+
+@pytest.mark.parametrize("option", ["dev.enable", "dev.control", "store.path"])
+def test_a_fixture_cannot_be_told_to_take_itself_away(site: Site, option: str) -> None:
+    site.control("PATCH", "/settings", {"options": {option: False}}, status=400)
+    assert site.control("GET", "/settings")["options"] == {}
