@@ -15,8 +15,9 @@ from pathlib import Path
 from jmaplite import __version__
 from jmaplite.blobs.embedded import EmbeddedBlobs
 from jmaplite.config import Config
-from jmaplite.server.ground import CannotServe, opened
+from jmaplite.server.ground import HALF, CannotServe, opened
 from jmaplite.store import StoreError
+from jmaplite.store.disk import sync
 from jmaplite.store.secret_files import SECRETS
 from jmaplite.store.sqlite_account import FILE
 
@@ -53,9 +54,13 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
                 shutil.copytree(secrets, part / SECRETS)
             told = {"format": _FORMAT, "version": __version__, "made": int(now), "accounts": len(accounts)}
             (part / MANIFEST).write_text(json.dumps(told) + "\n", encoding="utf-8")
+            sync(part / MANIFEST)
+            sync(part)
             part.rename(target)
+            sync(target.parent)
         finally:
             ground.close()
+            shutil.rmtree(part, ignore_errors=True)  # a disk that is full is not to stay so
     except CannotServe as error:
         raise BackupFailed(str(error)) from error
     except (OSError, StoreError) as error:
@@ -65,22 +70,28 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
 def restore(config: Config, source: Path) -> int:
     """Make the store that a configuration names from a backup, under another epoch; answers how many accounts it has.
 
-    Clients fetch everything anew, for what they have may be newer than the backup. Raises BackupFailed.
+    Clients fetch everything anew, for what they have may be newer than the backup. One that was broken off begins anew,
+    and until it has ended the store cannot be opened. Raises BackupFailed.
     """
     _check(source)
     path = config.store.path
-    if path.exists() and any(path.iterdir()):
+    mark = path / HALF
+    if path.exists() and any(path.iterdir()) and not mark.exists():
         raise BackupFailed(f"there is something in {path}: move it away, a restored store begins in an empty place")
     try:
+        _begin(path, mark)
         for account in sorted((source / "accounts").iterdir()) if (source / "accounts").exists() else []:
             directory = path / "accounts" / account.name
             directory.mkdir(mode=0o700, parents=True)
             shutil.copyfile(account / FILE, directory / FILE)
             (directory / FILE).chmod(0o600)
+            sync(directory / FILE)
+            sync(directory)
             (directory / "blobs").mkdir(mode=0o700)
             EmbeddedBlobs(path).put_back(account.name, account / "blobs")
         if (source / SECRETS).exists():
             shutil.copytree(source / SECRETS, path / SECRETS)
+        mark.unlink()
         ground = opened(config)
         try:
             ground.store.renew_epoch()
@@ -91,6 +102,18 @@ def restore(config: Config, source: Path) -> int:
         raise BackupFailed(str(error)) from error
     except (OSError, StoreError) as error:
         raise BackupFailed(f"the backup cannot be restored: {error}") from error
+
+
+def _begin(path: Path, mark: Path) -> None:
+    """Make the mark of a store that is not whole, and take away what is left of an attempt before."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark.touch()
+    sync(path)
+    for rest in path.iterdir():
+        if rest.is_dir() and not rest.is_symlink():
+            shutil.rmtree(rest)
+        elif rest != mark:
+            rest.unlink()
 
 
 def _check(source: Path) -> None:

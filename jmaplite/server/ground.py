@@ -56,6 +56,10 @@ class Ground:
         self.store.close()
 
 
+HALF = "restoring"
+"""The name of a file in a store that is not whole yet."""
+
+
 def opened(
     config: Config,
     *,
@@ -69,6 +73,8 @@ def opened(
     It holds every type that there is, so that a capability may be switched off and on again. `account_id` makes the ids
     of new accounts. Not `durable` is one that need not outlive a crash of the machine.
     """
+    if (config.store.path / HALF).exists():
+        raise CannotServe(f"a restore into {config.store.path} was broken off: run it again")
     try:
         tables = schema(Catalog(with_push(capabilities(), PUSH_SUBSCRIPTION, str)), TABLES)
         store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id, durable=durable)

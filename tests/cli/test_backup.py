@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from jmaplite.blobs.embedded import EmbeddedBlobs
 from jmaplite.config import load
 from jmaplite.formats.mailboxes import Incoming
 from jmaplite.server import compose
@@ -86,3 +88,37 @@ def test_a_backup_that_is_broken_off_leaves_no_half_one(site: Site, tmp_path: Pa
     site.run("backup", tmp_path / "copy")
     assert not (tmp_path / ".copy.part").exists()
     assert not (tmp_path / "copy" / "rest").exists()
+
+
+def test_a_restore_that_is_broken_off_is_no_store_and_begins_anew(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server would come up with some of the accounts, and make the others anew, empty."""
+    before = site.mail()
+    site.run("backup", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "data")
+    copy, done = shutil.copyfile, list[object]()
+
+    def fails(*arguments: Any) -> Any:
+        if done:
+            raise OSError("No space left on device")
+        done.append(copy(*arguments))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", fails)
+        assert site.run("restore", tmp_path / "copy").exit_code == 1
+    verified = site.run("verify")
+    assert (verified.exit_code, "run it again" in verified.stderr) == (1, True)
+    assert site.run("restore", tmp_path / "copy").exit_code == 0
+    assert site.mail() == before
+    assert site.run("verify").output == "OK: 2 accounts\n"
+
+
+def test_a_backup_that_fails_takes_no_room(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(EmbeddedBlobs, "copy_to", fails)
+    result = site.run("backup", tmp_path / "copy")
+    assert (result.exit_code, "No space left" in result.stderr) == (1, True)
+    assert [one.name for one in tmp_path.iterdir() if "copy" in one.name] == []
