@@ -26,6 +26,7 @@ from jmaplite.dev.waiting import LONGEST, holds, until
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.store import StoreError
 from jmaplite.web.app import App
+from jmaplite.web.body import BodyTooLarge
 from jmaplite.web.problems import Problem, respond
 
 API = f"{PREFIX}api"
@@ -121,7 +122,10 @@ async def _guarded(answer: Callable[[], Awaitable[Response]]) -> Response:
 
 async def _body() -> object:
     """The body as JSON; nothing is an empty object. Raises Refused."""
-    octets = await request.body.read(MOST_OCTETS)  # type: ignore[attr-defined]
+    try:
+        octets = await request.body.read(MOST_OCTETS)  # type: ignore[attr-defined]
+    except BodyTooLarge:
+        raise Refused(413, f"the body has more than {MOST_OCTETS} octets") from None
     try:
         return loads(octets) if octets.strip() else {}
     except NotJSON as error:

@@ -238,6 +238,12 @@ def test_a_body_that_is_no_json_is_told(site: Site, raw: bytes) -> None:
     assert (status, bool(answer["detail"])) == (400, True)
 
 
+def test_a_body_that_is_too_large_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jmaplite.dev.web.MOST_OCTETS", 10)
+    status, answer, _ = site.ask("POST", f"{API}/reset", raw=b" " * 11)
+    assert (status, bool(answer["detail"])) == (413, True)
+
+
 def test_everything_is_described(site: Site) -> None:
     described = site.control("GET", "/openapi.json")
     assert described["openapi"].startswith("3.1")
