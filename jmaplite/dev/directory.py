@@ -7,7 +7,9 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from jmaplite.directory import Directory, Principal
 from jmaplite.directory.memory import Entry, MemoryDirectory
@@ -16,12 +18,26 @@ PAGE = "inspector"
 """The `credential` of whoever has logged in by a token of the inspector."""
 
 _MOST_PAGES = 1000
+_MOST_OF_A_PART = 50
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f/]{1,255}")
 
 
 class NoSuchName(ValueError):
     """A name that nobody can have, or that somebody has already; the only argument is a sentence."""
+
+
+class _Part(tuple[Entry, ...]):
+    """Some of those made at run time: to make one more costs no more than to make a part of them anew."""
+
+    directory: MemoryDirectory
+
+    def __new__(cls, entries: Iterable[Entry]) -> _Part:
+        made = super().__new__(cls, entries)
+        made.directory = MemoryDirectory(made)
+        return made
 
 
 class FixtureDirectory:
@@ -34,8 +50,7 @@ class FixtureDirectory:
         self.base = base
         self.auto_provision = auto_provision
         self._lock = threading.Lock()
-        self._made: dict[str, Entry] = {}
-        self._own = MemoryDirectory(())
+        self._parts: tuple[_Part, ...] = ()
         self._pages: OrderedDict[str, str] = OrderedDict()
 
     def admit(self, name: str) -> str:
@@ -81,33 +96,38 @@ class FixtureDirectory:
         with self._lock:
             if self.principal(name) is not None:
                 raise NoSuchName(f"there is a {name} already")
-            self._made = {**self._made, name: Entry(principal, (password,) if password else (), tokens)}
-            self._own = MemoryDirectory(self._made.values())
+            *full, last = self._parts or (_Part(()),)
+            if len(last) >= _MOST_OF_A_PART:
+                full, last = [*full, last], _Part(())
+            entry = Entry(principal, (password,) if password else (), tokens)
+            self._parts = (*full, _Part((*last, entry)))
         return principal
 
     def remove(self, name: str) -> bool:
         """Take away a user that was made at run time; answers whether there was one."""
         with self._lock:
-            made = dict(self._made)
-            found = made.pop(name, None) is not None
-            self._made = made
-            self._own = MemoryDirectory(made.values())
-        return found
+            part = next((one for one in self._parts if one.directory.principal(name) is not None), None)
+            if part is None:
+                return False
+            left = _Part(entry for entry in part if entry.principal.name != name)
+            self._parts = tuple(left if one is part else one for one in self._parts if one is not part or left)
+        return True
 
     def clear(self) -> None:
         """Take away all that were made at run time."""
         with self._lock:
-            self._made = {}
-            self._own = MemoryDirectory(())
+            self._parts = ()
 
     @property
     def made(self) -> list[Principal]:
         """Who was made at run time."""
-        return self._own.principals()
+        return [one for part in self._parts for one in part.directory.principals()]
 
     def verify_password(self, name: str, password: str) -> Principal | None:
         """The principal of this log-in name (or address) and password, or None."""
-        found = self._own.verify_password(name, password) or self.base.verify_password(name, password)
+        found = self._asked(lambda part: part.verify_password(name, password)) or self.base.verify_password(
+            name, password
+        )
         if found is None and self.auto_provision and name and self._is_nobody(name):
             try:
                 return self.make(name, password)
@@ -121,31 +141,35 @@ class FixtureDirectory:
         if name is not None:
             found = self.principal(name)
             return found and replace(found, credential=PAGE)
-        return self._own.verify_token(token) or self.base.verify_token(token)
+        return self._asked(lambda part: part.verify_token(token)) or self.base.verify_token(token)
 
     def principal(self, name: str) -> Principal | None:
         """A principal by its name."""
-        return self._own.principal(name) or self.base.principal(name)
+        return self._asked(lambda part: part.principal(name)) or self.base.principal(name)
 
     def principals(self) -> list[Principal]:
         """Every principal, by name."""
-        return sorted([*self._own.principals(), *self.base.principals()], key=lambda one: one.name)
+        return sorted([*self.made, *self.base.principals()], key=lambda one: one.name)
 
     def by_email(self, address: str) -> Principal | None:
         """The principal whose own an address is."""
-        return self._own.by_email(address) or self.base.by_email(address)
+        return self._asked(lambda part: part.by_email(address)) or self.base.by_email(address)
 
     def recipients(self, address: str) -> tuple[Principal, ...]:
         """Everybody who receives mail for an address."""
-        return self._own.recipients(address) or self.base.recipients(address)
+        return self._asked(lambda part: part.recipients(address)) or self.base.recipients(address)
 
     def is_local(self, domain: str) -> bool:
         """Whether a domain is one of those here."""
-        return self._own.is_local(domain) or self.base.is_local(domain)
+        return any(part.directory.is_local(domain) for part in self._parts) or self.base.is_local(domain)
 
     def close(self) -> None:
         """Let go of every connection of the configuration's directory."""
         self.base.close()
+
+    def _asked(self, ask: Callable[[MemoryDirectory], T]) -> T | None:
+        """What the first part answers that knows."""
+        return next((found for part in self._parts if (found := ask(part.directory))), None)
 
     def _is_nobody(self, name: str) -> bool:
         return self.principal(name) is None and self.by_email(name) is None

@@ -328,3 +328,17 @@ def test_there_need_not_be_a_control_api(site: Site, tmp_path: Path) -> None:
     for where in ("/dev/api/", "/dev/api/openapi.json", "/dev/"):
         assert site.ask("GET", where)[0] == 404
     assert site.session()
+
+
+def test_many_users_are_made_and_taken_away_one_by_one(site: Site) -> None:
+    made = [site.control("POST", "/users", {}) for _ in range(120)]
+    for one in made[::-3]:
+        assert site.session(one["token"])["username"] == one["name"]
+    for one in made[::2]:
+        site.control("DELETE", f"/users/{one['name']}")
+    there = {one["name"] for one in site.control("GET", "/")["users"]}
+    assert {one["name"] for one in made} & there == {one["name"] for one in made[1::2]}
+    assert site.ask("GET", "/.well-known/jmap", token=made[0]["token"])[0] == 401
+    assert site.session(made[119]["token"])
+    site.control("POST", "/users", {"name": made[0]["name"]})
+    site.control("POST", "/users", {"name": made[1]["name"]}, status=409)
