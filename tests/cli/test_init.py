@@ -27,7 +27,7 @@ def test_it_writes_a_configuration_without_a_mistake_for_its_owner_alone(tmp_pat
     assert config.remarks == ()
     assert config.server.hostname == "mail.example.org"
     [jane] = config.directory.principals
-    assert (jane.name, jane.type, jane.emails) == ("jane@example.org", "admin", ("jane@example.org",))
+    assert (jane.name, jane.type, jane.emails) == ("jane@example.org", "individual", ("jane@example.org",))
 
 
 def test_the_password_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
