@@ -4,6 +4,7 @@
 #   make test    lint, types, tests
 #   make pyz     dist/jmaplite.pyz, from zipapp.spec
 #   make bench   the benchmarks
+#   make fuzz    the property tests over and over, with other examples each time, until one fails
 #   make clean   takes away all of it but the demo's data
 #
 #   make test-pythons   test on each of PYTHONS, in an environment for each
@@ -17,7 +18,7 @@ DEMO := examples/data/.quickstart-mail
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-pythons lint type pyz bench clean
+.PHONY: run test test-pythons lint type pyz bench fuzz clean
 
 run: $(INSTALLED) $(DEMO)
 	@echo "Session:  http://127.0.0.1:8080/.well-known/jmap"
@@ -48,6 +49,9 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench --workers
 	$(BIN)/python -m bench --delivery
+
+fuzz: $(INSTALLED)
+	while $(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fuzz; do :; done
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,6 +17,9 @@ Rule = Callable[[str], str | None]
 LONGEST_ADDRESS = 1000
 """Octets of an address that is looked up at all; no mail has longer ones (RFC 5321 §4.5.3.1)."""
 
+_DOMAIN = re.compile(r"[\w\u00a1-\ud7ff\ue000-\U0010ffff-]+(?:\.[\w\u00a1-\ud7ff\ue000-\U0010ffff-]+)*\.?|\[[\w.:-]+\]")
+"""A domain or an address literal as mail has them (RFC 5321 §4.1.2, RFC 6531 §3.3), and underscores besides."""
+
 _GROUP = re.compile(r"\$\{(\d{1,2})\}|\$(\d{1,2})")
 
 
@@ -58,6 +61,7 @@ class Routed:
 
     `rules` are tried one after the other for an address that nobody has; `domains` are local in any case. What is found
     for an address or a domain is kept for `positive` seconds, that nothing is for `negative`, `size` answers in all.
+    What cannot be a domain is nobody's, and the other directory is not asked: its queries may take it for a pattern.
     """
 
     def __init__(
@@ -100,7 +104,7 @@ class Routed:
         """Whether a domain is one of those here."""
         if domain.casefold() in self._domains:
             return True
-        if not domain or len(domain) > LONGEST_ADDRESS:
+        if not _is_domain(domain):
             return False
         found: bool = self._remembered(("domain", domain), partial(self._directory.is_local, domain))
         return found
@@ -113,7 +117,7 @@ class Routed:
 
     def _candidates(self, address: str) -> list[str]:
         """An address and those that it may stand for, each once, in their order."""
-        if "@" not in address or len(address) > LONGEST_ADDRESS:
+        if len(address) > LONGEST_ADDRESS or not _is_domain(address.rpartition("@")[2]) or "@" not in address:
             return []
         others = (rule(address) for rule in self._rules)
         return list(dict.fromkeys([address, *(other for other in others if other)]))
@@ -131,3 +135,7 @@ class Routed:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = (self._clock() + self._seconds[bool(answer)], answer)
         return answer
+
+
+def _is_domain(text: str) -> bool:
+    return len(text) <= LONGEST_ADDRESS and _DOMAIN.fullmatch(text) is not None

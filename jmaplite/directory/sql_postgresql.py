@@ -76,6 +76,11 @@ class _PostgreSQLSession:
                 cursor.execute(text.encode(), (value,) * count)
                 columns = [column.name.lower() for column in cursor.description or ()]
                 return [dict(zip(columns, row, strict=True)) for row in cursor.fetchmany(MAX_ROWS)]
+        except psycopg.DataError as error:
+            if value:
+                # A value that the query cannot take (no number, no pattern, not in the encoding) stands in no row.
+                return ()
+            raise DirectoryUnavailable(f"a query failed: {' '.join(str(error).split())}") from None
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             if self._connection.closed:

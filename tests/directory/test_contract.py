@@ -98,6 +98,8 @@ def test_everybody_is_listed(people: Directory) -> None:
         ("", ()),
         ("*@example.org", ()),
         ("'@example.org", ()),
+        ("jane@%", ()),
+        ("jane@\\", ()),
         ("\0@example.org", ()),
         ("\ud800@example.org", ()),
         ("x" * 100_000 + "@example.org", ()),
@@ -124,6 +126,12 @@ def test_an_address_belongs_to_one(people: Directory, address: str, owner: Princ
         ("", False),
         ("*", False),
         ("ample.org", False),
+        ("%", False),
+        ("%.org", False),
+        ("\\", False),
+        ("'", False),
+        ("jane@example.org", False),
+        ("example.org\n", False),
     ],
 )
 def test_a_domain_is_local_if_somebody_has_an_address_there(people: Directory, domain: str, is_local: bool) -> None:

@@ -139,6 +139,16 @@ def test_a_query_of_postgresql_that_takes_too_long_is_given_up(database: Postgre
     users.close()
 
 
+def test_a_value_that_a_query_of_postgresql_cannot_take_is_nobodys(database: PostgreSQL) -> None:
+    queries = Queries("SELECT ?::int AS name", principals="SELECT 1 / 0")
+    users = SQLDirectory(PostgreSQLUsers(database.url), queries, Columns())
+    assert users.principal("joe") is None
+    assert users.principal("7") == Principal("7")
+    with pytest.raises(DirectoryUnavailable, match="by zero"):
+        users.principals()
+    users.close()
+
+
 def test_a_postgresql_that_says_nothing_is_given_up(silent: int) -> None:
     users = SQLDirectory(
         PostgreSQLUsers(f"postgresql://a:secret@127.0.0.1:{silent}/b", timeout=0.1), Queries("SELECT ?"), Columns()
