@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -20,13 +21,18 @@ from jmaplite.client import JMAPClient, JMAPError
 from jmaplite.config import Config
 from jmaplite.server import Owner, Transfer, transfer
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _BATCH = 50
 
 
-def remote_options(command: F) -> F:
-    """Give a command URL, and what to log in with there."""
+def remote_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--config` and `--account`, and a client of the server that URL and what goes with it name."""
+
+    @wraps(command)
+    def with_client(
+        url: str, user: str, password_file: Path | None, token_file: Path | None, ca: str | None, **others: Any
+    ) -> None:
+        command(client=_client(url, user, password_file, token_file, ca), **others)
+
     url = click.argument("url", metavar="URL")
     user = click.option("--user", default="", metavar="NAME", help="The name to log in with there.")
     secret = click.option(
@@ -44,27 +50,18 @@ def remote_options(command: F) -> F:
     ca = click.option(
         "--ca", metavar="FILE", type=click.Path(exists=True), help="A file with the CA of its certificate."
     )
-    return config_option(account_option(user(secret(token(ca(url(command)))))))
+    return config_option(account_option(user(secret(token(ca(url(with_client)))))))
 
 
 @click.command("jmap")
 @remote_options
-def import_jmap(
-    config: Config,
-    account: str,
-    url: str,
-    user: str,
-    password_file: Path | None,
-    token_file: Path | None,
-    ca: str | None,
-) -> None:
+def import_jmap(config: Config, account: str, client: JMAPClient) -> None:
     """Import an account from another JMAP server: mailboxes, mail with keywords, identities.
 
     URL is that of its session object, or its host. What has come is not fetched again by another run.
     """
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    client = _client(url, user, password_file, token_file, ca)
     with _told(), transfer(config) as mail:
         owner = mail.owner(account, make=True)
         remote = RemoteAccount(client)
@@ -86,22 +83,13 @@ def import_jmap(
 
 @click.command("jmap")
 @remote_options
-def export_jmap(
-    config: Config,
-    account: str,
-    url: str,
-    user: str,
-    password_file: Path | None,
-    token_file: Path | None,
-    ca: str | None,
-) -> None:
+def export_jmap(config: Config, account: str, client: JMAPClient) -> None:
     """Put an account's mail into one on another JMAP server: mailboxes, mail with keywords.
 
     URL is that of its session object, or its host. What has gone there does not go again by another run.
     """
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    client = _client(url, user, password_file, token_file, ca)
     with _told(), transfer(config, create=False) as mail:
         owner = mail.owner(account)
         target = RemoteTarget(client)
