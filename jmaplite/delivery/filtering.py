@@ -121,7 +121,13 @@ class Run:
         except sieve.SieveError as error:
             return sieve.Outcome((sieve.Keep(is_implicit=True),), error)
         outcome = sieve.run(
-            ready, self.delivery.octets, self.envelope, self.world, limits=limits, structure=self.structure
+            ready,
+            self.delivery.octets,
+            self.envelope,
+            self.world,
+            limits=limits,
+            name=script[0],
+            structure=self.structure,
         )
         if any(isinstance(action, sieve.Redirect) for action in outcome.actions) and self._is_queue_full():
             full = sieve.SieveError("too many messages wait to be sent for anything to be redirected")

@@ -103,7 +103,7 @@ class Sieve:
     variable_name_length: int = option(
         f"{_LIMITS}variable-name-length", at_least(1), "Characters of a variable's name.", default=32
     )
-    variable_size: int = option(f"{_LIMITS}variable-size", SIZE, "Octets of a variable's value.", default=4096)
+    variable_size: int = option(f"{_LIMITS}variable-size", SIZE, "Characters of a variable's value.", default=4096)
     nested_blocks: int = option(f"{_LIMITS}nested-blocks", at_least(1), "Blocks within each other.", default=15)
     nested_tests: int = option(f"{_LIMITS}nested-tests", at_least(1), "Tests within each other.", default=15)
     nested_foreverypart: int = option(

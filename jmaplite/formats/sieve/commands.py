@@ -71,7 +71,7 @@ def _redirect(machine: Machine, node: Node) -> str:
         raise machine.fail("this is not an address")
     limits = machine.limits
     machine.charge(_FIELD_WORK * len(machine.letter.fields))
-    received = sum(field.lower == "received" for field in machine.letter.fields)
+    received = machine.hops()
     if received > limits.received_headers:
         raise machine.fail(f"a message with {received} Received fields is in a loop, and is not redirected")
     known = {action.address for action in machine.actions if isinstance(action, Redirect)}
@@ -79,7 +79,7 @@ def _redirect(machine: Machine, node: Node) -> str:
         if len(known) >= limits.redirects:
             raise machine.fail(f"this script redirects to more than {limits.redirects} addresses")
         machine.send()
-    machine.deliver(Redirect(address, "copy" in node.tags, machine.message(), node.line))
+    machine.deliver(Redirect(address, "copy" in node.tags, machine.redirected(), node.line))
     return f"send {'a copy ' if 'copy' in node.tags else ''}on to {address}"
 
 

@@ -86,8 +86,7 @@ def _include(machine: Machine, node: Node, actions: Actions) -> None:
         return
     if is_around:
         raise machine.fail(f"the script {name!r} includes itself")
-    # the script itself is the first level
-    if len(machine.including) + 1 >= machine.limits.nested_includes:
+    if len(machine.including) >= machine.limits.nested_includes:
         raise machine.fail(f"scripts include each other deeper than {machine.limits.nested_includes}")
     machine.include_count += 1
     if machine.include_count > machine.limits.includes:

@@ -106,6 +106,11 @@ class Section:
             return content
         return decode_text(content, self.part.charset, is_html=self.part.type == "text/html")[0].encode()
 
+    def sound_text(self) -> bytes:
+        """The body in UTF-8; nothing if its charset is unknown, or the octets are none of it (RFC 5703 §7)."""
+        text, is_doubtful = decode_text(self.content(), self.part.charset, is_html=self.part.type == "text/html")
+        return b"" if is_doubtful else text.encode()
+
     def plain(self) -> bytes:
         """The text that a reader sees."""
         text = self.text()

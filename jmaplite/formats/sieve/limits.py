@@ -22,7 +22,7 @@ class Limits:
     nested_foreverypart: int = 3
     variable_name_length: int = 32
     variable_size: int = 4096
-    """What is more is cut off (RFC 5229 §6)."""
+    """In characters; what is more is cut off (RFC 5229 §6)."""
     match_variables: int = 30
     local_variables: int = 128
     header_size: int = 1024

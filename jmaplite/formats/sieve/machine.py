@@ -13,7 +13,7 @@ from jmaplite.formats.sieve.letter import Edited, Letter, Section
 from jmaplite.formats.sieve.limits import Limits
 from jmaplite.formats.sieve.nodes import Node, Script, Value
 from jmaplite.formats.sieve.outside import Outside
-from jmaplite.formats.sieve.strings import Reference, Template, variable
+from jmaplite.formats.sieve.strings import Reference, Template, shortened, variable
 
 _LONGEST_EXPANSION = 65_536
 
@@ -93,6 +93,7 @@ class Machine:
     seen: dict[str, bool] = field(default_factory=dict)
     included: set[tuple[str, bool]] = field(default_factory=set)
     including: list[tuple[str, bool]] = field(default_factory=list)
+    """The names of the scripts under way, the script itself first, and whether each is one of the site."""
     include_count: int = 0
     loops: list[int] = field(default_factory=list)
     """Where in the list of parts the loops around stand."""
@@ -101,6 +102,8 @@ class Machine:
     known_parts: tuple[Section, list[Section], dict[int, int]] | None = None
     """The parts of a whole message, and how many parts there are in some of them."""
     moment: datetime | None = None
+    enclosed: tuple[Edited | None, int] | None = None
+    """The message as it was before the first "enclose", and how many Received fields it has."""
     vacation: Vacation | None = None
     reject: Reject | None = None
 
@@ -204,9 +207,8 @@ class Machine:
         return variable(name.decode("utf-8", "replace"), self.limits.variable_name_length, has_global=True)
 
     def store(self, name: bytes, value: bytes, *, is_tainted: bool) -> None:
-        """Set a variable; what is too long is cut off at a character (RFC 5229 §6)."""
-        if len(value) > self.limits.variable_size:
-            value = value[: self.limits.variable_size].decode("utf-8", "ignore").encode() or value[:1]
+        """Set a variable; what is too long is cut off (RFC 5229 §6)."""
+        value = shortened(value, self.limits.variable_size)
         reference = self.reference(name)
         if reference.is_global or reference.name in self.frame.globals:
             values, tainted = self.globals, self.tainted_globals
@@ -233,9 +235,8 @@ class Machine:
         if found is None:
             return False
         if captures and match.kind in ("matches", "regex") and "variables" in self.frame.enabled:
-            self.frame.captured = [
-                each[: self.limits.variable_size] for each in found[: self.limits.match_variables + 1]
-            ]
+            kept = found[: self.limits.match_variables + 1]
+            self.frame.captured = [shortened(each, self.limits.variable_size) for each in kept]
         return True
 
     # The message
@@ -299,6 +300,16 @@ class Machine:
         """The message as it has been changed so far, or None."""
         self.charge(self.letter.cost)
         return self.letter.edited()
+
+    def redirected(self) -> Edited | None:
+        """What is redirected: the message as it has been changed, but for "enclose" (RFC 5703 §6)."""
+        return self.message() if self.enclosed is None else self.enclosed[0]
+
+    def hops(self) -> int:
+        """How many Received fields there are in what is redirected."""
+        if self.enclosed is not None:
+            return self.enclosed[1]
+        return sum(field.lower == "received" for field in self.letter.fields)
 
     def do(self, action: Action) -> None:
         """Take down an action."""

@@ -36,9 +36,10 @@ def is_address(value: str) -> bool:
 
 
 def address(value: bytes) -> str | None:
-    """The address of a sieve-address, with its name left out (RFC 5228 §2.4.2.3); None if it is none."""
+    """The address of a sieve-address, without its name; None if it is none, or has a route (RFC 5228 §2.4.2.3)."""
     found = mailbox_list(value)
-    return found[0] if len(found) == 1 else None
+    has_route = value.rpartition(b"<")[2].lstrip().startswith(b"@")
+    return found[0] if len(found) == 1 and not has_route else None
 
 
 def mailbox_list(value: bytes) -> list[str]:

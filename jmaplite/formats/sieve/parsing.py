@@ -248,8 +248,9 @@ class _Checker:
     def _match(self, command: Command, node: Node) -> None:
         """How a test compares, if it does."""
         form = FORMS[command.name]
-        if not any(tag.name == "comparator" for tag in form.tags):
-            return
+        keys = node.positional[-1] if node.positional else None
+        if keys is None or not any(tag.name == "comparator" for tag in form.tags):
+            return  # without keys it does not matter how they would be compared (RFC 5293 §5)
         match = Match()
         for kind in grammar.MATCH_TAGS:
             if kind in node.tags:
@@ -269,7 +270,6 @@ class _Checker:
             match.comparator = COMPARATORS[shown]
         if not match.comparator.has_substrings and match.kind in ("contains", "matches", "regex"):
             raise self._at_tag(command, match.kind, f"{match.comparator.name!r} has no ':{match.kind}'")
-        keys = node.positional[-1]
         if isinstance(keys, tuple) and all(isinstance(key, bytes) for key in keys):
             try:
                 constant = [key for key in keys if isinstance(key, bytes)]

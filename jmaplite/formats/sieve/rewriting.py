@@ -10,6 +10,7 @@ from jmaplite.formats.sieve import dates, names
 from jmaplite.formats.sieve.commands import modified
 from jmaplite.formats.sieve.machine import Machine
 from jmaplite.formats.sieve.nodes import Node
+from jmaplite.formats.sieve.strings import shortened
 
 _FIELD = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _MIME_FIELDS = "content-"
@@ -22,10 +23,10 @@ def _extracttext(machine: Machine, node: Node) -> str:
     value = b""
     if part.sub_parts is None and part.type.startswith("text/") and not part.is_encoding_unknown:
         machine.charge(part.size)
-        value = section.text()
+        value = section.sound_text()
     first = machine.number(node, "first")
     most = machine.limits.variable_size if first is None else min(first, machine.limits.variable_size)
-    value = value[: 4 * most].decode("utf-8", "ignore")[:most].encode()
+    value = shortened(value, most)
     name = machine.text(node.positional[0])
     machine.store(name, modified(machine, node, value), is_tainted=True)
     return f"{name.decode('utf-8', 'replace')} = {len(value)} octets of text"
@@ -102,6 +103,8 @@ def _enclose(machine: Machine, node: Node) -> str:
     """Make the message an attachment of a new one (RFC 5703 §6)."""
     letter = machine.letter
     edited = machine.message()
+    if machine.enclosed is None:
+        machine.enclosed = (edited, machine.hops())
     inner = letter.octets if edited is None else edited.octets
     wanted = [name.decode("utf-8", "replace").lower() for name in machine.texts(node.tags.get("headers", ()))]
     fields = [

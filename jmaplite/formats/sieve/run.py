@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -28,17 +29,20 @@ def run(
     outside: Outside | None = None,
     *,
     limits: Limits = DEFAULT_LIMITS,
+    name: str = "",
     structure: mime.Message | None = None,
     trace: Callable[[Trace], None] | None = None,
 ) -> Outcome:
     """What a script makes of a message; never raises SieveError.
 
-    `structure` spares reading a message that has been parsed; `trace` hears of every command and test as it is run.
+    `name` is that of the script among the user's, if it has one, so that it does not include itself; `structure` spares
+    reading a message that has been parsed; `trace` hears of every command and test as it is run.
     """
     outside = outside or Outside()
     letter = Letter(message, structure)
     frame = Frame(script, "", set(script.requires))
     machine = Machine(letter, envelope, outside, limits, frame, trace)
+    machine.including.append((unicodedata.normalize("NFC", name), False))
     try:
         with suppress(Stop, Return, Break):
             controls.run_block(machine, script.nodes, _ACTIONS)

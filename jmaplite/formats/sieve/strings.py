@@ -94,6 +94,13 @@ def _reference(name: str, most: int, *, has_global: bool) -> Reference:
     return Reference(rest, is_global=True)
 
 
+def shortened(value: bytes, most: int) -> bytes:
+    """The first characters of a value (RFC 5229 §6); octets that are no UTF-8 count as one each."""
+    if len(value) <= most:
+        return value
+    return value[: 4 * most].decode("utf-8", "surrogateescape")[:most].encode("utf-8", "surrogateescape")
+
+
 def variable(name: str, longest: int, *, has_global: bool) -> Reference:
     """The variable that a script may set by a name (RFC 5229 §4). Raises ValueError."""
     if name.isdigit():

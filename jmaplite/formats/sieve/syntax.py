@@ -108,9 +108,13 @@ class _Reader:
     def _arguments(self, command: Command, depth: int) -> None:
         while (argument := self._argument()) is not None:
             command.arguments.append(argument)
+        if self._token.kind != "word" and not self._at(b"("):
+            return
+        if depth > self._limits.nested_tests:
+            raise self._source.error(self._token.offset, f"tests are nested deeper than {self._limits.nested_tests}")
         if self._token.kind == "word":
             command.tests = [self._test(depth + 1)]
-        elif self._at(b"("):
+        else:
             opening = self._take()
             command.is_test_list = True
             command.tests = [self._test(depth + 1)]
@@ -124,8 +128,6 @@ class _Reader:
             self._take()
 
     def _test(self, depth: int) -> Command:
-        if depth > self._limits.nested_tests:
-            raise self._source.error(self._token.offset, f"tests are nested deeper than {self._limits.nested_tests}")
         if self._token.kind != "word":
             raise self._unexpected("a test is expected here")
         command = self._name()

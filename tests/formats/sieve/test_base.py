@@ -351,6 +351,7 @@ def test_backslashes_in_strings() -> None:
         ('redirect "not an address";', (1, 10, "this is not an address")),
         ('redirect "a@example.com, b@example.com";', (1, 10, "this is not an address")),
         ('redirect "a: b@example.com;";', (1, 10, "this is not an address")),
+        ('redirect "<@relay.example:b@example.com>";', (1, 10, "this is not an address")),
         ('"keep";', (1, 1, "a command is expected here, not a string")),
         ('if header ["a" "b"] "c" { }', (1, 16, "',' or ']' is expected here, not a string")),
         ('if header [] "c" { }', (1, 12, "a string is expected here, not ']'")),
@@ -392,12 +393,16 @@ def test_the_comparators_of_the_base_need_no_require_and_may_have_one() -> None:
     assert is_true('header :comparator "i;octet" "subject" "I have a present for you"')
 
 
-@pytest.mark.parametrize("kind", ["blocks", "tests"])
+@pytest.mark.parametrize("kind", ["blocks", "tests", "test lists"])
 def test_fifteen_levels_are_fine_and_one_more_is_not(kind: str) -> None:
+    """RFC 5228 §2.10.7: the tests in the innermost list are no level of their own."""
+
     def nested(depth: int) -> bytes:
         if kind == "blocks":
             return b"if true {" * depth + b"discard;" + b"}" * depth
-        return b"if " + b"not " * (depth - 1) + b"true { discard; }"
+        if kind == "tests":
+            return b"if " + b"not " * depth + b"%s { discard; }" % (b"false" if depth % 2 else b"true")
+        return b"if " + b"anyof (" * depth + b"false, true" + b")" * depth + b"{ discard; }"
 
     parsed = parse(nested(15))
     assert run(parsed, A).actions == (Discard(),)

@@ -353,6 +353,10 @@ HELLO = b"X-Hello: 1\r\nSubject: s\r\nX-Hello: 2\r\nx-hello: 3\r\n\r\nbody\r\n"
         ('deleteheader :index 9 "X-Hello";', HELLO),
         ('deleteheader "X-None";', HELLO),
         (
+            'require "comparator-i;ascii-numeric"; deleteheader :contains :comparator "i;ascii-numeric" "X-Hello";',
+            b"Subject: s\r\n\r\nbody\r\n",
+        ),
+        (
             'deleteheader "Subject"; addheader :last "Subject" "Grüße";',
             b"X-Hello: 1\r\nX-Hello: 2\r\nx-hello: 3\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\r\nbody\r\n",
         ),

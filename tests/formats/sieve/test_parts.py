@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jmaplite.formats.sieve import FileInto, Keep, Limits, Outside, SieveError, parse
+from jmaplite.formats.sieve import FileInto, Keep, Limits, Outside, Redirect, SieveError, parse
 from tests.formats.sieve.messages import A, actions, is_true, message, outcome
 from tests.formats.sieve.test_mail import PARTS, octets_of
 from tests.formats.sieve.test_scripts import Repository
@@ -223,10 +223,19 @@ def test_extracted_text_takes_modifiers(arguments: str, value: str) -> None:
     assert actions(script, REPORT) == (FileInto(value),)
 
 
-@pytest.mark.parametrize("field", ["Content-Transfer-Encoding: x-unknown", "Content-Type: image/png"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Content-Transfer-Encoding: x-unknown",
+        "Content-Type: image/png",
+        "Content-Type: text/plain; charset=x-unknown",
+        "Content-Type: text/plain; charset=utf-8",
+    ],
+)
 def test_what_cannot_be_decoded_is_no_text(field: str) -> None:
+    """RFC 5703 §7: nor is what is none of its charset."""
     script = ALL + 'foreverypart { extracttext "a"; } fileinto "a${a}";'
-    assert actions(script, field.encode() + b"\r\n\r\nbody") == (FileInto("a"),)
+    assert actions(script, field.encode() + b"\r\n\r\nbody\xff") == (FileInto("a"),)
 
 
 REMOVE = """require [ "foreverypart", "mime", "replace" ];
@@ -333,6 +342,22 @@ def test_named_fields_are_copied_and_later_tests_see_the_new_message() -> None:
     assert b"X-A: 1" in header
     assert b"Subject: two parts" in header, "taken from the message if none is given"
     assert found.count(b"Content-Type: multipart/mixed") == 2
+
+
+def test_what_is_redirected_is_not_enclosed() -> None:
+    """RFC 5703 §6: not even what was changed afterwards."""
+    head = 'require ["enclose", "editheader"]; addheader "X-A" "1"; enclose "See below"; addheader "X-B" "2";'
+    redirect, kept = actions(f'{head} redirect "a@example.com"; keep;', REPORT)
+    assert octets_of(redirect) == b"X-A: 1\r\n" + REPORT
+    assert octets_of(kept).startswith(b"X-B: 2\r\nSubject: two parts\r\n")
+    unchanged = actions('require "enclose"; enclose "x"; enclose "y"; redirect "a@example.com";', REPORT)[0]
+    assert isinstance(unchanged, Redirect)
+    assert unchanged.message is None
+
+
+def test_a_message_in_a_loop_is_not_redirected_for_being_enclosed() -> None:
+    found = outcome('require "enclose"; enclose "x"; redirect "a@example.com";', b"Received: x\r\n" * 11 + REPORT)
+    assert "11 Received fields is in a loop" in str(found.error)
 
 
 def test_an_included_script_takes_the_part_for_the_message() -> None:

@@ -14,12 +14,14 @@ from jmaplite.formats.sieve import (
     Keep,
     Limits,
     Notify,
+    Outcome,
     Outside,
     Reject,
     Script,
     SieveError,
     Vacation,
     parse,
+    run,
 )
 from tests.formats.sieve.messages import A, actions, is_true, message, outcome
 
@@ -246,6 +248,20 @@ def test_recursion_is_an_error_unless_once() -> None:
     assert "includes itself" in str(outcome('require "include"; include "a";', outside=again, limits=DEEP).error)
     once = Repository(a='require "include"; keep; include :once "a";')
     assert actions('require "include"; include :once "a"; include :once "a";', outside=once) == (Keep(),)
+
+
+def test_a_script_cannot_include_itself_whatever_way_it_came_to_run() -> None:
+    """RFC 6609 §3.1, §3.2: the active script is one of those that have been included already."""
+
+    def run_as_main(source: str) -> Outcome:
+        world = Repository(main=source, other='require "include"; include :once "main"; include "main";')
+        return run(parse(source.encode()), A, outside=world, name="main")
+
+    twice = run_as_main('require ["include", "imap4flags"]; addflag "a"; include :once "main"; setflag "b";')
+    assert twice.actions == (Keep(("b",), is_implicit=True),)
+    assert twice.steps == 3
+    assert "'main' includes itself" in str(run_as_main('require "include"; include "main";').error)
+    assert "script 'other', line 1, column 42: the" in str(run_as_main('require "include"; include "other";').error)
 
 
 DEEP = Limits(nested_includes=10, includes=10)

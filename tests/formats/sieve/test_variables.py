@@ -157,8 +157,15 @@ def test_mistakes_with_variables_are_found_before_the_run(statement: str, messag
 
 def test_long_values_are_cut_off_between_characters() -> None:
     limits = Limits(variable_size=10)
-    assert value_of('set "a" "123456789ü";', "${a}", limits=limits) == "123456789"
+    assert value_of('set "a" "123456789üx";', "${a}", limits=limits) == "123456789ü"
     assert value_of('set "a" "1234567890123";', "${a}", limits=limits) == "1234567890"
+    assert value_of('if string :matches "üüüüüüüüüüü" "*" {}', "${1}", limits=limits) == "ü" * 10
+
+
+def test_a_variable_holds_at_least_4000_characters() -> None:
+    """RFC 5229 §6: characters, which take up to four octets."""
+    twice = f'set "a" "{"𝄞" * 1000}"; set "b" "${{a}}${{a}}"; set "c" "${{b}}${{b}}"; set :length "d" "${{c}}";'
+    assert value_of(twice, "${d}") == "4000"
 
 
 def test_at_least_128_variables() -> None:
