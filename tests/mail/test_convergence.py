@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jmaplite.datatypes.mail import MailSettings, conversations
+from jmaplite.datatypes.mail.capability import Threading
 from tests.mail.jmap import ALICE, BOB, Client, Server, message
 
 WORDS = ["apple", "pear", "plum"]
@@ -62,6 +64,8 @@ MAILBOX_QUERIES: list[dict[str, Any]] = [
     {"sort": [{"property": "name", "collation": "i;ascii-numeric", "isAscending": False}], "sortAsTree": True},
     {"filter": {"parentId": None}, "sort": [{"property": "name"}], "sortAsTree": True, "filterAsTree": True},
 ]
+
+THREADINGS = [Threading(), Threading(), Threading(max_emails=3), Threading(enabled=False)]
 
 
 class Replica:
@@ -160,7 +164,7 @@ class History:
     def step(self) -> None:
         rnd = self.rnd
         action = rnd.choice([self.import_, self.import_, self.import_, self.flag, self.flag, self.move, self.destroy,
-                             self.copy, self.change_mailboxes, self.several])  # fmt: skip
+                             self.copy, self.change_mailboxes, self.several, self.rethread])  # fmt: skip
         action()
 
     def some(self, values: list[str]) -> dict[str, bool]:
@@ -229,6 +233,11 @@ class History:
             onSuccessDestroyOriginal=rnd.random() < 0.5,
         )
 
+    def rethread(self) -> None:
+        """What `jmaplite conversations` does: Emails whose Thread changes get new ids."""
+        work = self.rnd.choice([conversations.rebuild, conversations.clear])
+        work(self.client.server.engine.services, self.client.account)
+
     def pick(self, data_type: str) -> list[str]:
         ids = self.ids(data_type)
         return self.rnd.sample(ids, min(len(ids), self.rnd.randint(1, 3)))
@@ -285,7 +294,11 @@ def watch_everything(replica: Replica, rnd: random.Random, filters: list[Any]) -
 def test_changes_applied_to_the_old_answer_give_the_new_answer(seed: int) -> None:
     rnd = random.Random(seed)
     with tempfile.TemporaryDirectory() as directory:
-        server = Server(Path(directory))
+
+        def opened() -> Server:
+            return Server(Path(directory), settings=MailSettings(threading=rnd.choice(THREADINGS)))
+
+        server = opened()
         client = server.client()
         history = History(client, rnd)
         replica = Replica(client, rnd)
@@ -299,7 +312,7 @@ def test_changes_applied_to_the_old_answer_give_the_new_answer(seed: int) -> Non
                 history.step()
             if rnd.random() < 0.2:
                 server.close()
-                client.server = server = Server(Path(directory))
+                client.server = server = opened()
             replica.synchronise()
             replica.check()
             assert client.faults() == []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,25 @@ def test_clear_makes_every_email_a_thread_of_its_own_until_a_rebuild(site: Site)
     site.rebuild()
     assert site.groups() == groups("abc")
     assert conversations.audit(site.services, site.client.account) == []
+
+
+@pytest.mark.parametrize("work", [conversations.rebuild, conversations.clear])
+def test_mail_may_go_while_threads_are_made_anew(site: Site, work: Callable[..., conversations.Told]) -> None:
+    """Nothing leads to a Thread that has ended between the look and the change."""
+    site.add("a")
+    site.add("b", "a")
+    ids = site.client.call("Email/query", filter=None)["ids"]
+
+    def clock() -> float:
+        if ids:
+            site.client.call("Email/set", destroy=[ids.pop() for _ in range(len(ids))])
+        return site.server.now
+
+    work(replace(site.services, clock=clock), site.client.account)
+    assert ids == []
+    site.add("c", "b")
+    site.assert_sound()
+    assert site.groups() == groups("c")
 
 
 def test_messages_stay_together_whose_link_is_gone(site: Site) -> None:

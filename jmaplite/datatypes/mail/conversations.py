@@ -252,6 +252,7 @@ def _settle_group(
             move(tx, services.blobs, number, thread)
         for one in sorted({there[number] for number in moving} | {thread}):
             end_if_empty(tx, one)
-    if thread is not None and threading.enabled:
+    # Where all Emails have gone meanwhile, so has the Thread: its message ids lead nowhere, or to where others are.
+    if there and thread is not None and threading.enabled:
         refer(tx, sorted(group.keys), thread, now, anew=True)
     return len(moving)
