@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,11 @@ import tomlkit
 from jmaplite.dev.profiles import OWN, PROFILES, Choice
 from jmaplite.dev.quirks import checked
 
-AT_THE_START = ("dev", "store")
-"""Tables of options that are not for tests to change: a fixture that takes itself away has no way back."""
+AT_THE_START = ("dev", "store", "server")
+"""Tables of options that are not for tests to change: a fixture that takes itself away has no way back..."""
+
+_URL = re.compile(r"server\.listener\.[^.]+\.url")
+"""... but what it says of where it is may change."""
 
 
 class NotNow(ValueError):
@@ -24,7 +28,7 @@ def chosen(before: Choice, options: Mapping[str, Any], profile: str | None, quir
     Raises UnknownQuirk, NotNow, KeyError for a profile.
     """
     for name in options:
-        if name.partition(".")[0] in AT_THE_START:
+        if name.partition(".")[0] in AT_THE_START and not _URL.fullmatch(name):
             raise NotNow(f"{name} cannot be chosen at run time")
     if profile is not None:
         found = PROFILES[profile]

@@ -12,16 +12,19 @@ from jmaplite import __version__
 from jmaplite.core.kinds import utc_date, utc_seconds
 from jmaplite.datatypes.mail.transfer import Owner, TransferFailed
 from jmaplite.dev.described import described
-from jmaplite.dev.directory import NoSuchName
+from jmaplite.dev.directory import BadUser, NoSuchName
 from jmaplite.dev.exchanges import Wanted, har
-from jmaplite.dev.faults import BadRule
+from jmaplite.dev.faults import RULE, BadRule
 from jmaplite.dev.fixture import CannotDo, Fixture, Login
-from jmaplite.dev.operations import Given, Member, Operation, Refused
+from jmaplite.dev.operations import Given, Member, Operation, Refused, whole_number
 from jmaplite.dev.profiles import PROFILES
-from jmaplite.dev.snapshots import UnknownSnapshot
+from jmaplite.dev.snapshots import INITIAL, UnknownSnapshot
 from jmaplite.formats.mailboxes import is_keyword
 
 _ACCOUNT = Member("String", "whose account: a name, an address or an account id", required=True)
+_FIRST, _LAST = 0, 253_402_300_799
+"""Seconds since the epoch that the clock may tell: to the end of the year 9999."""
+
 _SEED = Member("String", "what chance begins from; the same one gives the same")
 
 
@@ -30,13 +33,6 @@ def _owner(fixture: Fixture, name: str) -> Owner:
         return fixture.owner(name)
     except TransferFailed as error:
         raise Refused(404, str(error)) from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(utc_seconds(text))
-    except ValueError:
-        raise Refused(400, f"{text!r} is not a UTCDate (2030-01-31T12:00:00Z)") from None
 
 
 def show(fixture: Fixture, given: Given) -> Any:
@@ -70,7 +66,7 @@ def reset(fixture: Fixture, given: Given) -> Any:
 
 def take_snapshot(fixture: Fixture, given: Given) -> Any:
     """Take a snapshot."""
-    return {"name": given["name"], "accounts": fixture.snapshots.take(given["name"])}
+    return {"name": given["name"], "accounts": fixture.take_snapshot(given["name"])}
 
 
 def restore_snapshot(fixture: Fixture, given: Given) -> Any:
@@ -83,8 +79,10 @@ def restore_snapshot(fixture: Fixture, given: Given) -> Any:
 
 def remove_snapshot(fixture: Fixture, given: Given) -> Any:
     """Throw a snapshot away."""
+    if given["name"] == INITIAL:
+        raise Refused(409, f"{INITIAL!r} is what a reset goes back to: it can be taken anew, and not thrown away")
     try:
-        fixture.snapshots.remove(given["name"])
+        fixture.remove_snapshot(given["name"])
     except UnknownSnapshot:
         raise Refused(404, f"there is no snapshot {given['name']!r}") from None
     return {}
@@ -104,6 +102,8 @@ def make_user(fixture: Fixture, given: Given) -> Any:
             groups=tuple(given.get("groups", ())),
             quota=given.get("quota", 0),
         )
+    except BadUser as error:
+        raise Refused(400, str(error)) from None
     except NoSuchName as error:
         raise Refused(409, str(error)) from None
     return {"name": made.name, "password": made.password, "token": made.token, "accountId": made.account_id}
@@ -138,7 +138,7 @@ def deliver(fixture: Fixture, given: Given) -> Any:
     wrong = sorted(keyword for keyword in keywords if not is_keyword(keyword))
     if wrong:
         raise Refused(400, f"{wrong[0]!r} is not a keyword")
-    received = int(_seconds(given["receivedAt"])) if "receivedAt" in given else None
+    received = int(utc_seconds(given["receivedAt"])) if "receivedAt" in given else None
     path = tuple(part for part in given.get("mailbox", "").split("/") if part)
     try:
         outcome = fixture.deliver(
@@ -156,15 +156,13 @@ def _octets(given: Given) -> bytes:
         try:
             return base64.b64decode(given["base64"], validate=True)
         except (binascii.Error, ValueError):
-            raise Refused(400, "base64 is not that") from None
+            raise Refused(400, "base64 must be that (RFC 4648 §4), with its padding and without line ends") from None
     text: str = given["text"]
     return text.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8", "surrogateescape")
 
 
 def generate(fixture: Fixture, given: Given) -> Any:
     """Make up threads."""
-    if given["threads"] > 10_000:
-        raise Refused(400, "at most 10000 threads at a time")
     path = tuple(part for part in given.get("mailbox", "").split("/") if part)
     owner = _owner(fixture, given["account"])
     return {"messages": fixture.generate(owner, given["threads"], given.get("seed", fixture.seed), path)}
@@ -183,20 +181,20 @@ def show_clock(fixture: Fixture, given: Given) -> Any:
 def move_clock(fixture: Fixture, given: Given) -> Any:
     """Stop, set or advance the clock."""
     clock = fixture.clock
-    try:
-        if "set" in given:
-            clock.set(_seconds(given["set"]))
-        if "advance" in given:
-            clock.advance(given["advance"])
-        if "frozen" in given:
-            clock.freeze() if given["frozen"] else clock.resume()
-        if given.get("reset"):
-            clock.reset()
-        fixture.tidy()
-        return _clock(fixture)
-    except (ValueError, OverflowError):
+    then = utc_seconds(given["set"]) if "set" in given else clock()
+    if not _FIRST <= then + given.get("advance", 0) <= _LAST:
+        name = "advance" if _FIRST <= then <= _LAST else "set"
+        raise Refused(400, f"{name} leads out of the years that the clock has, 1970 to 9999")
+    if "set" in given:
+        clock.set(then)
+    if "advance" in given:
+        clock.advance(given["advance"])
+    if "frozen" in given:
+        clock.freeze() if given["frozen"] else clock.resume()
+    if given.get("reset"):
         clock.reset()
-        raise Refused(400, "there is no such time") from None
+    fixture.tidy()
+    return _clock(fixture)
 
 
 def show_faults(fixture: Fixture, given: Given) -> Any:
@@ -233,10 +231,10 @@ def show_exchanges(fixture: Fixture, given: Given) -> Any:
 
 def show_exchange(fixture: Fixture, given: Given) -> Any:
     """One exchange, with request and response."""
-    number = given["id"]
-    one = fixture.exchanges.get(int(number)) if number.isascii() and number.isdigit() else None
+    number = whole_number(given["id"])
+    one = None if number is None else fixture.exchanges.get(number)
     if one is None:
-        raise Refused(404, f"there is no exchange {number}, or not any more")
+        raise Refused(404, f"there is no exchange {given['id'][:20]!r}, or not any more")
     return {**one.summary(), "request": _document(one.request), "response": _document(one.response)}
 
 
@@ -277,7 +275,7 @@ _WHICH = {
     "method": Member("String", "with a call of this method"),
     "account": Member("String", "about this account id"),
     "user": Member("String", "of this user"),
-    "transport": Member("String", "http or websocket"),
+    "transport": Member("String", "http, websocket, eventsource or push"),
     "failed": Member("Boolean", "with an error"),
     "warned": Member("Boolean", "with a warning"),
     "after": Member("UnsignedInt", "later than the one with this id"),
@@ -327,7 +325,7 @@ OPERATIONS = (
             "base64": Member("String", "the message, octet by octet"),
             "mailbox": Member("String", "a path, as Archive/2030; the inbox if it is left out"),
             "keywords": Member("String[]", "its keywords"),
-            "receivedAt": Member("String", "a UTCDate; now if it is left out"),
+            "receivedAt": Member("UTCDate", "as 2030-01-31T12:00:00Z; now if it is left out"),
         },
         status=201,
     ),
@@ -338,7 +336,7 @@ OPERATIONS = (
         generate,
         {
             "account": _ACCOUNT,
-            "threads": Member("UnsignedInt", "how many", required=True),
+            "threads": Member("UnsignedInt", "how many at a time", required=True, most=10_000),
             "seed": _SEED,
             "mailbox": Member("String", "a path; the inbox if it is left out"),
         },
@@ -351,14 +349,14 @@ OPERATIONS = (
         "Stop, set or advance the clock.",
         move_clock,
         {
-            "set": Member("String", "a UTCDate"),
+            "set": Member("UTCDate", "as 2030-01-31T12:00:00Z"),
             "advance": Member("Number", "seconds, back too"),
             "frozen": Member("Boolean", "stand still, or go on"),
             "reset": Member("Boolean", "tell the real time again"),
         },
     ),
     Operation("GET", "/faults", "The rules by which the server misbehaves.", show_faults),
-    Operation("POST", "/faults", "Take a rule.", add_fault, whole="rule", status=201),
+    Operation("POST", "/faults", "Take a rule.", add_fault, whole="rule", schema=RULE, status=201),
     Operation("DELETE", "/faults/{id}", "Take a rule away.", remove_fault),
     Operation("DELETE", "/faults", "Take all rules away.", clear_faults),
     Operation("GET", "/exchanges", "The newest exchanges, the oldest first.", show_exchanges, _WHICH),

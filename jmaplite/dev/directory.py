@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from jmaplite.delivery.paths import is_taken
 from jmaplite.directory import Directory, Principal
 from jmaplite.directory.memory import Entry, MemoryDirectory
 
@@ -23,10 +24,16 @@ _MOST_OF_A_PART = 50
 T = TypeVar("T")
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f/]{1,255}")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,500}=*")
+"""What can be a bearer token (RFC 6750 §2.1)."""
 
 
 class NoSuchName(ValueError):
     """A name that nobody can have, or that somebody has already; the only argument is a sentence."""
+
+
+class BadUser(ValueError):
+    """A user cannot be like that; the only argument is a sentence that begins with the name of what is wrong."""
 
 
 class _Part(tuple[Entry, ...]):
@@ -40,6 +47,10 @@ class _Part(tuple[Entry, ...]):
         return made
 
 
+Made = tuple[_Part, ...]
+"""All those made at run time."""
+
+
 class FixtureDirectory:
     """Implements Directory. What was made at run time stands beside what a configuration says, which may change.
 
@@ -50,7 +61,7 @@ class FixtureDirectory:
         self.base = base
         self.auto_provision = auto_provision
         self._lock = threading.Lock()
-        self._parts: tuple[_Part, ...] = ()
+        self._parts: Made = ()
         self._pages: OrderedDict[str, str] = OrderedDict()
 
     def admit(self, name: str) -> str:
@@ -80,9 +91,18 @@ class FixtureDirectory:
         groups: tuple[str, ...] = (),
         quota: int = 0,
     ) -> Principal:
-        """Make a user (or a group), with the name as its address if that is one. Raises NoSuchName."""
+        """Make a user (or a group), with the name as its address if that is one. Raises NoSuchName, BadUser."""
         if not _NAME.fullmatch(name):
-            raise NoSuchName("a name has 1 to 255 characters, and no white space or slash among them")
+            raise BadUser("name must be 1 to 255 characters, and no white space or slash among them")
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise BadUser("token must be letters, digits, and - . _ ~ + / with = at the end (RFC 6750 §2.1)")
+        wrong = [one for one in emails or () if not is_taken(one)]
+        if wrong:
+            raise BadUser(f"emails must be addresses, and {wrong[0]!r} is none")
+        for one in groups:
+            group = self.principal(one)
+            if group is None or group.kind != "group":
+                raise BadUser(f"groups must be names of groups, and {one!r} is none")
         addresses = emails if emails is not None else ((name,) if "@" in name else (f"{name}@example.org",))
         principal = Principal(
             name,
@@ -94,8 +114,7 @@ class FixtureDirectory:
         )
         tokens = () if token is None else (f"sha256:{hashlib.sha256(token.encode()).hexdigest()}",)
         with self._lock:
-            if self.principal(name) is not None:
-                raise NoSuchName(f"there is a {name} already")
+            self._check_free(name, addresses, token)
             *full, last = self._parts or (_Part(()),)
             if len(last) >= _MOST_OF_A_PART:
                 full, last = [*full, last], _Part(())
@@ -113,10 +132,26 @@ class FixtureDirectory:
             self._parts = tuple(left if one is part else one for one in self._parts if one is not part or left)
         return True
 
-    def clear(self) -> None:
-        """Take away all that were made at run time."""
+    def _check_free(self, name: str, addresses: tuple[str, ...], token: str | None) -> None:
+        """Raise NoSuchName if something that is to be one's own is somebody else's."""
+        if self.principal(name) is not None:
+            raise NoSuchName(f"there is a {name} already")
+        for address in addresses:
+            owner = self.by_email(address)
+            if owner is not None and address.lower() in map(str.lower, owner.emails):
+                raise NoSuchName(f"{address} is an address of {owner.name} already")
+        if token is not None and self.verify_token(token) is not None:
+            raise NoSuchName("this token is somebody's already")
+
+    @property
+    def made_so_far(self) -> Made:
+        """All that were made at run time, with what they log in with."""
+        return self._parts
+
+    def bring_back(self, made: Made) -> None:
+        """Have just these."""
         with self._lock:
-            self._parts = ()
+            self._parts = made
 
     @property
     def made(self) -> list[Principal]:
@@ -131,7 +166,7 @@ class FixtureDirectory:
         if found is None and self.auto_provision and name and self._is_nobody(name):
             try:
                 return self.make(name, password)
-            except NoSuchName:
+            except (NoSuchName, BadUser):
                 return None
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,57 @@ MOST_RULES = 1000
 _LONGEST_DELAY = 3600.0
 _PUSH = frozenset({"drop", "repeat", "delay"})
 
+_ID = re.compile(r"[A-Za-z0-9._~:@+-]{1,100}")
+"""What is part of a path as it is."""
+
 Occasion = Literal["call", "request", "push"]
 """When something may happen: with a method call, a whole request, or a change that is about to be told."""
+
+_TRANSPORTS: Mapping[Occasion, tuple[str, ...]] = {
+    "call": ("http", "websocket"),
+    "request": ("http", "websocket", "eventsource"),
+    "push": ("eventsource", "websocket", "push"),
+}
+
+_PATTERN = {"type": "string", "description": "a pattern, as of file names"}
+_ERROR = {"oneOf": [{"type": "string"}, {"type": "object", "required": ["type"]}]}
+
+RULE: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["effect"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "description": "made up if it is left out"},
+        "times": {"type": ["integer", "null"], "minimum": 1, "description": "how often; without end if it is left out"},
+        "match": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                **dict.fromkeys(("method", "account", "user", "path", "transport"), _PATTERN),
+                "nth": {"type": "integer", "minimum": 1},
+                "every": {"type": "integer", "minimum": 1},
+                "probability": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+        },
+        "effect": {
+            "type": "object",
+            "additionalProperties": False,
+            "description": "one of these, with a delay before it or alone",
+            "properties": {
+                "delay": {"type": "number", "minimum": 0, "maximum": _LONGEST_DELAY, "description": "seconds"},
+                "methodError": _ERROR,
+                "setError": _ERROR,
+                "of": {"enum": ["create", "update", "destroy", "all"]},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "retryAfter": {"type": "integer", "minimum": 0, "maximum": 86400, "description": "seconds"},
+                "truncate": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+                "push": {"enum": ["drop", "repeat", "delay"]},
+                **{name: {"const": True} for name in ("cut", "garble", "dropStream", "expireStates")},
+            },
+        },
+    },
+}
+"""A rule in OpenAPI."""
 
 
 class BadRule(ValueError):
@@ -136,7 +186,8 @@ class Faults:
         with self._lock:
             if len(self._rules) >= MOST_RULES:
                 raise BadRule(f"there are {MOST_RULES} rules already")
-            rule.id = rule.id or f"fault{next(self._numbers)}"
+            free = (name for number in self._numbers if (name := f"fault{number}") not in self._rules)
+            rule.id = rule.id or next(free)
             if rule.id in self._rules:
                 raise BadRule(f"there is a rule {rule.id!r} already")
             self._rules[rule.id] = rule
@@ -190,14 +241,28 @@ def parse(document: object) -> Rule:
     """A rule out of JSON: `{"match": {...}, "effect": {...}, "times": 1}`. Raises BadRule."""
     given = _object(document, "a rule", {"id", "match", "effect", "times"})
     identifier = given.get("id", "")
-    if not isinstance(identifier, str):
-        raise BadRule("id must be a string")
+    if not isinstance(identifier, str) or (identifier and not _ID.fullmatch(identifier)):
+        raise BadRule("id must be a string of 1 to 100 letters, digits and . _ ~ : @ + -")
     times = given.get("times")
     if times is not None and (type(times) is not int or times < 1):
         raise BadRule("times must be a number from 1, or null")
     if "effect" not in given:
         raise BadRule("a rule has an effect")
-    return Rule(identifier, _match(given.get("match", {})), _effect(given["effect"]), times, given)
+    match, effect = _match(given.get("match", {})), _effect(given["effect"])
+    _check_together(match, effect)
+    return Rule(identifier, match, effect, times, given)
+
+
+def _check_together(match: Match, effect: Effect) -> None:
+    """Raise BadRule for what would never fire."""
+    occasion = effect.of_what
+    transports = [one for one in _TRANSPORTS[occasion] if not (effect.drop_stream and one == "push")]
+    if not any(fnmatchcase(one, match.transport) for one in transports):
+        raise BadRule(f"match.transport must fit one of {', '.join(transports)}, by which such an effect goes")
+    if occasion == "call" and match.path != "*":
+        raise BadRule("match.path is of requests, and such an effect is one of a method call")
+    if occasion == "push" and match.method != "*":
+        raise BadRule("match.method is of method calls, and such an effect is one of a push")
 
 
 def _match(value: object) -> Match:
@@ -210,6 +275,9 @@ def _match(value: object) -> Match:
         number = given.get(name)
         if number is not None and (type(number) is not int or number < 1):
             raise BadRule(f"match.{name} must be a number from 1")
+    counted = [name for name in ("nth", "every", "probability") if given.get(name) is not None]
+    if len(counted) > 1:
+        raise BadRule(f"match has one of nth, every and probability, not {' and '.join(counted)}")
     probability = given.get("probability")
     if probability is not None and not (_is_number(probability) and 0 <= probability <= 1):
         raise BadRule("match.probability must be between 0 and 1")
@@ -253,8 +321,11 @@ def _check_effect(given: dict[str, Any]) -> None:
         raise BadRule(f"effect.delay must be seconds, at most {_LONGEST_DELAY:.0f}")
     for name in ("methodError", "setError"):
         error = given.get(name)
-        if name in given and not (isinstance(error, dict) and isinstance(error.get("type"), str)):
+        if name in given and not (isinstance(error, dict) and isinstance(error.get("type"), str) and error["type"]):
             raise BadRule(f"effect.{name} must be a type, or an object with a type")
+    for name, of in (("of", "setError"), ("retryAfter", "status")):
+        if name in given and of not in given:
+            raise BadRule(f"effect.{name} is for a {of}")
     if given.get("of", "all") not in ("create", "update", "destroy", "all"):
         raise BadRule("effect.of must be create, update, destroy or all")
     status = given.get("status", 503)

@@ -25,7 +25,7 @@ from jmaplite.delivery import Relay
 from jmaplite.dev.chance import Chance
 from jmaplite.dev.choosing import first, overlaid
 from jmaplite.dev.clock import Clock
-from jmaplite.dev.directory import FixtureDirectory
+from jmaplite.dev.directory import FixtureDirectory, Made
 from jmaplite.dev.engine import FixtureEngine
 from jmaplite.dev.exchanges import Exchanges
 from jmaplite.dev.faults import Faults
@@ -100,6 +100,7 @@ class Fixture(Extension):
         self._is_choosing = False
         self._choosing = threading.Lock()
         self._names = 0
+        self._people: dict[str, Made] = {}
 
     # What the composition root asks for.
 
@@ -176,7 +177,7 @@ class Fixture(Extension):
             if principal.kind != "group":
                 self.generate(owner, self.options.threads, f"{self.seed} {principal.name}", ())
                 bring(self._transfer(), owner, self.options.mail)
-        self.snapshots.take(INITIAL)
+        self.take_snapshot(INITIAL)
 
     # What tests ask for.
 
@@ -221,7 +222,7 @@ class Fixture(Extension):
         return self._transfer().owner(name, make=True)
 
     def make_user(self, name: str, password: str | None, token: str | None, **more: Any) -> Login:
-        """Make a user with an account. Raises NoSuchName."""
+        """Make a user with an account. Raises NoSuchName, BadUser."""
         assert self.directory is not None
         word = password if password is not None else self._word("password", name)
         bearer = token if token is not None else self._word("token", name)
@@ -279,9 +280,9 @@ class Fixture(Extension):
         self._names = 0
         self.faults.restart(random.Random(self.seed or None))
         self.outbox.clear()
-        self.directory.clear()
         self._begin_clock()
         count = self.snapshots.put_back(INITIAL, seed)
+        self.directory.bring_back(self._people[INITIAL])
         self.engine.forget()
         self.exchanges.clear()
         self.pedant.forget()
@@ -289,11 +290,25 @@ class Fixture(Extension):
             self.choose(self._first)
         return count
 
+    def take_snapshot(self, name: str) -> int:
+        """Take a snapshot of what is stored, and of who was made; answers how many accounts it has."""
+        assert self.directory is not None
+        count = self.snapshots.take(name)
+        self._people[name] = self.directory.made_so_far
+        return count
+
     def restore(self, name: str) -> int:
         """Put a snapshot back; answers how many accounts it has. Raises UnknownSnapshot."""
+        assert self.directory is not None
         count = self.snapshots.put_back(name)
+        self.directory.bring_back(self._people[name])
         self.engine.forget()
         return count
+
+    def remove_snapshot(self, name: str) -> None:
+        """Throw a snapshot away. Raises UnknownSnapshot."""
+        self.snapshots.remove(name)
+        del self._people[name]
 
     @property
     def choice(self) -> Choice:

@@ -16,10 +16,15 @@ _KINDS: dict[str, dict[str, Any]] = {
     "String": {"type": "string"},
     "Number": {"type": "number"},
     "UnsignedInt": {"type": "integer", "minimum": 0},
+    "UTCDate": {"type": "string", "format": "date-time"},
     "Boolean": {"type": "boolean"},
     "Object": {"type": "object"},
     "*": {},
 }
+
+
+_DIGITS = re.compile(r"[0-9]{1,16}")
+_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,16})?")
 
 
 class Refused(Exception):
@@ -33,11 +38,32 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Something to be given: its kind in the notation of RFC 8620 §1.1, what it is for, whether it has to be there."""
+    """Something to be given: its kind in the notation of RFC 8620 §1.1, what it is for, whether it has to be there.
+
+    `least` and `most` are the bounds of a number.
+    """
 
     kind: str
     meaning: str
     required: bool = False
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, name: str, value: object) -> None:
+        """Raise Refused for a value that cannot be."""
+        if not compile_kind(self.kind)(value):
+            raise Refused(400, f"{name} must be {self.kind}: {self.meaning}")
+        if self.least is not None and isinstance(value, int | float) and value < self.least:
+            raise Refused(400, f"{name} must be {self.least:g} or more: {self.meaning}")
+        if self.most is not None and isinstance(value, int | float) and value > self.most:
+            raise Refused(400, f"{name} must be {self.most:g} or less: {self.meaning}")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """It in OpenAPI."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        told = {name: one for name, one in bounds.items() if one is not None}
+        return {**_schema(self.kind), **told, "description": self.meaning}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +76,9 @@ class Operation:
     run: Callable[[Any, Given], Any]
     body: Mapping[str, Member] = field(default_factory=dict)
     whole: str = ""
-    """If not empty, the body is one value, handed on under this name."""
+    """If not empty, the body is one value, handed on under this name..."""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """... and this describes it."""
     status: int = 200
 
     @property
@@ -72,8 +100,8 @@ class Operation:
             if given.get(name) is None:
                 if member.required:
                     raise Refused(400, f"{name} is required: {member.meaning}")
-            elif not compile_kind(member.kind)(given[name]):
-                raise Refused(400, f"{name} must be {member.kind}: {member.meaning}")
+            else:
+                member.check(name, given[name])
         return {name: value for name, value in given.items() if value is not None}
 
     def read_query(self, query: Mapping[str, str]) -> dict[str, Any]:
@@ -81,13 +109,21 @@ class Operation:
         found: dict[str, Any] = {}
         for name, text in query.items():
             kind = self.body[name].kind if name in self.body else "String"
-            if kind in ("UnsignedInt", "Number"):
-                found[name] = int(text) if text.isascii() and text.isdigit() else text
+            if kind == "UnsignedInt":
+                number = whole_number(text)
+                found[name] = text if number is None else number
+            elif kind == "Number":
+                found[name] = float(text) if _NUMBER.fullmatch(text) else text
             elif kind == "Boolean":
                 found[name] = {"true": True, "1": True, "false": False, "0": False}.get(text, text)
             else:
                 found[name] = text
         return self.checked(found)
+
+
+def whole_number(text: str) -> int | None:
+    """A number that is written in digits, or None: what is longer than any that is in use is none."""
+    return int(text) if _DIGITS.fullmatch(text) else None
 
 
 def openapi(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
@@ -116,7 +152,7 @@ def _described(one: Operation) -> dict[str, Any]:
     }
     if one.method in ("GET", "DELETE"):
         parameters += [
-            {"name": name, "in": "query", "description": member.meaning, "schema": _schema(member.kind)}
+            {"name": name, "in": "query", "description": member.meaning, "schema": member.schema}
             for name, member in one.body.items()
         ]
     elif one.whole or one.body:
@@ -128,8 +164,8 @@ def _described(one: Operation) -> dict[str, Any]:
 
 def _body(one: Operation) -> dict[str, Any]:
     if one.whole:
-        return {"type": "object"}
-    members = {name: {**_schema(member.kind), "description": member.meaning} for name, member in one.body.items()}
+        return dict(one.schema)
+    members = {name: member.schema for name, member in one.body.items()}
     required = [name for name, member in one.body.items() if member.required]
     return {"type": "object", "properties": members, "required": required, "additionalProperties": False}
 

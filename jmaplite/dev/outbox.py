@@ -176,7 +176,7 @@ def _local(address: str) -> str:
 def show(fixture: Any, given: Given) -> Any:
     """What was captured."""
     outbox: DevOutbox = fixture.outbox
-    wait = min(given.get("wait", 0), LONGEST_WAIT)
+    wait = given.get("wait", 0)
     found = outbox.wait(given.get("atLeast", 1) if wait else 0, recipient=given.get("recipient", ""), timeout=wait)
     return {"messages": [one.to_json() for one in found]}
 
@@ -195,7 +195,7 @@ OPERATIONS = (
         show,
         {
             "recipient": Member("String", "to this address"),
-            "wait": Member("Number", "seconds to wait until there is something"),
+            "wait": Member("Number", "seconds to wait until there is something", least=0, most=LONGEST_WAIT),
             "atLeast": Member("UnsignedInt", "or so many"),
         },
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
+from jmaplite.dev.operations import whole_number
 from jmaplite.store import Change, Feed
 
 LONGEST = 300.0
@@ -14,6 +16,9 @@ LONGEST = 300.0
 
 _GLANCE = 0.25
 """Seconds after which it is looked anyway: clocks move without a change."""
+
+
+_POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)*")
 
 
 class NotThere(LookupError):
@@ -27,11 +32,21 @@ def at(document: Any, pointer: str) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(found, dict) and name in found:
             found = found[name]
-        elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name) < len(found):
-            found = found[int(name)]
+        elif isinstance(found, list) and (index := _index(name)) is not None and index < len(found):
+            found = found[index]
         else:
             raise NotThere(pointer)
     return found
+
+
+def is_pointer(text: str) -> bool:
+    """Whether it is a JSON Pointer (RFC 6901 §3)."""
+    return _POINTER.fullmatch(text) is not None
+
+
+def _index(name: str) -> int | None:
+    """The number of an element, which has no zeros before it (RFC 6901 §4)."""
+    return None if name.startswith("0") and name != "0" else whole_number(name)
 
 
 def holds(answer: Any, pointer: str, wanted: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from jmaplite.dev.inspector import Inspector
 from jmaplite.dev.operations import Member, Operation, Refused, openapi
 from jmaplite.dev.quirks import REDIRECT
 from jmaplite.dev.settings import SETTINGS
-from jmaplite.dev.waiting import LONGEST, holds, until
+from jmaplite.dev.waiting import LONGEST, holds, is_pointer, until
 from jmaplite.directory import DirectoryUnavailable
 from jmaplite.store import StoreError
 from jmaplite.web.app import App
@@ -33,6 +33,9 @@ API = f"{PREFIX}api"
 
 MOST_OCTETS = 100_000_000
 """The largest body of a control request."""
+
+_NEVER = ("unknownMethod", "invalidArguments")
+"""Errors for which it is no use to wait."""
 
 _QUEUED = 500
 """Exchanges that may wait for somebody who looks on."""
@@ -55,7 +58,7 @@ WAIT = Operation(
         "equals": Member("*", "what is to be there"),
         "atLeast": Member("Number", "or how much, or how many"),
         "absent": Member("Boolean", "or nothing"),
-        "timeout": Member("Number", f"seconds, at most {LONGEST:.0f}; 10 if it is left out"),
+        "timeout": Member("Number", "seconds; 10 if it is left out", least=0, most=LONGEST),
     },
 )
 WATCH = Operation("GET", "/exchanges/stream", "Exchanges as they are made, as server-sent events.", _elsewhere)
@@ -134,6 +137,8 @@ async def _body() -> object:
 
 async def _wait(fixture: Fixture) -> Response:
     given = WAIT.checked(await _body())
+    if not is_pointer(given.get("pointer", "")):
+        raise Refused(400, "pointer must be a JSON Pointer (RFC 6901), which is empty or begins with a slash")
     principal = fixture.directory.principal(given["user"]) if fixture.directory else None
     if principal is None:
         raise Refused(404, f"there is no user {given['user']!r}")
@@ -147,7 +152,11 @@ async def _wait(fixture: Fixture) -> Response:
             answer = orjson.loads(fixture.engine.quietly(principal, body))
         except RequestError as error:
             raise Refused(400, error.detail) from None
-        return answer["methodResponses"][0]
+        found = answer["methodResponses"][0]
+        if found[0] == "error" and found[1]["type"] in _NEVER:
+            told = found[1].get("description")
+            raise Refused(400, f"{given['method']} answers {found[1]['type']}{f': {told}' if told else ''}")
+        return found
 
     def good(response: Any) -> bool:
         return response[0] != "error" and holds(response[1], given.get("pointer", ""), given)

@@ -147,7 +147,7 @@ def test_a_fresh_user_has_an_account_at_once(site: Site) -> None:
     roles = {box["role"] for box in site.call("Mailbox/get", made["token"], ids=None)["list"]}
     assert "inbox" in roles
     site.control("POST", "/users", {"name": made["name"]}, status=409)
-    site.control("POST", "/users", {"name": "with space"}, status=409)
+    site.control("POST", "/users", {"name": "with space"}, status=400)
     site.control("DELETE", f"/users/{made['name']}")
     site.control("DELETE", f"/users/{made['name']}", status=404)
 
