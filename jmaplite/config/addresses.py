@@ -33,7 +33,8 @@ class Address:
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _OWN_FIELDS = {
-    "connection", "content-encoding", "content-length", "content-type", "keep-alive", "te", "trailer",
+    "connection", "content-encoding", "content-length", "content-range", "content-type", "keep-alive",
+    "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol", "te", "trailer",
     "transfer-encoding", "upgrade",
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from jmaplite.config import directory_checks
+from jmaplite.config import ciphers, directory_checks
 from jmaplite.config.directory_checks import wrong
 from jmaplite.config.kinds import quoted
 from jmaplite.config.mistakes import Place
@@ -97,6 +97,18 @@ def _tls_has_a_version(settings: Settings) -> None:
             left = set(enabled.value if enabled else ("TLSv1.2", "TLSv1.3")) - set(disabled.value)
             if not left:
                 wrong(settings, disabled, "leaves no version of TLS that could be spoken")
+
+
+def _ciphers_are_there(settings: Settings) -> None:
+    for name in ("server.tls.ciphers", f"{_LISTENER}.tls.ciphers"):
+        for names, chosen in settings.all(name).items():
+            unknown = [element for element, cipher in enumerate(chosen.value) if not ciphers.known(cipher)]
+            for element in unknown:
+                wrong(settings, chosen, f"OpenSSL has no cipher {quoted(chosen.value[element])}", element)
+            versions = _listener(settings, "tls.protocols", names)
+            older = versions is None or "TLSv1.2" in versions.value
+            if older and chosen.value and not unknown and not ciphers.before_1_3(chosen.value):
+                wrong(settings, chosen, 'leaves none for TLS 1.2: name one, or say tls.protocols = "TLSv1.3"')
 
 
 def _certificate_files_exist(settings: Settings) -> None:
@@ -255,6 +267,7 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _certificates_exist,
     _tls_has_a_certificate,
     _tls_has_a_version,
+    _ciphers_are_there,
     _listeners_have_nothing_of_another_protocol,
     _certificate_files_exist,
     _keys_belong_to_their_certificates,

@@ -88,10 +88,16 @@ class DirectoryFile:
         wanted = copy.deepcopy(self._document.unwrap())
         with suppress(tomllib.TOMLDecodeError):
             if tomllib.loads(text) == wanted:
+                self._is_as_it_was()
                 _replace(self._path, text)
                 self._check()
                 return
         raise CannotEdit(f"{self._path}: cannot be edited, as it is written")
+
+    def _is_as_it_was(self) -> None:
+        with suppress(OSError):
+            if self._path.read_bytes().decode(errors="replace") != self._before:
+                raise CannotEdit(f"{self._path}: somebody else has changed it just now: try again")
 
     def _check(self) -> None:
         try:

@@ -38,7 +38,7 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
         raise BackupFailed(f"{target} is there already: a backup overwrites nothing")
     part = target.with_name(f".{target.name}.part")
     try:
-        ground = opened(config, create=False)
+        ground = opened(config, create=False, writes=False)
         try:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(mode=0o700, parents=True)

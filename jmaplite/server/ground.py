@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import pwd
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
 from jmaplite.config import Config
@@ -15,6 +18,7 @@ from jmaplite.push.capability import with_push
 from jmaplite.push.subscription import PUSH_SUBSCRIPTION
 from jmaplite.store import StoreError
 from jmaplite.store.sqlite import SQLiteStore, random_account_id
+from jmaplite.store.system import SYSTEM_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +60,21 @@ class Ground:
         self.store.close()
 
 
+def maker(path: Path) -> int | None:
+    """The number of the user whose store is in a directory, or None if there is none."""
+    try:
+        return (path / SYSTEM_FILE).stat().st_uid
+    except OSError:
+        return None
+
+
+def _named(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"
+
+
 HALF = "restoring"
 """The name of a file in a store that is not whole yet."""
 
@@ -67,14 +86,21 @@ def opened(
     clock: Callable[[], float] = time.time,
     account_id: Callable[[], str] = random_account_id,
     durable: bool = True,
+    writes: bool = True,
 ) -> Ground:
     """The store that a configuration names; made if it is not there, or not. Raises CannotServe.
 
     It holds every type that there is, so that a capability may be switched off and on again. `account_id` makes the ids
-    of new accounts. Not `durable` is one that need not outlive a crash of the machine.
+    of new accounts. Not `durable` is one that need not outlive a crash of the machine. Without `writes` nothing will be
+    written to it.
     """
     if (config.store.path / HALF).exists():
         raise CannotServe(f"a restore into {config.store.path} was broken off: run it again")
+    owner = maker(config.store.path) if writes and os.geteuid() == 0 else None
+    if owner not in (None, 0):
+        # What root makes there, nobody else could read: the account would be lost to its server.
+        name = _named(owner)
+        raise CannotServe(f"the store in {config.store.path} belongs to {name}: run this as that user (sudo -u {name})")
     try:
         tables = schema(Catalog(with_push(capabilities(), PUSH_SUBSCRIPTION, str)), TABLES)
         store = SQLiteStore(config.store.path, tables, create=create, new_id=account_id, durable=durable)

@@ -187,7 +187,7 @@ def _tls(config: Config, listener: table.Listener) -> TLS:
         certificate.private_key,
         tuple((subject, pair.cert, pair.private_key) for subject, pair in named),
         listener.tls_versions,
-        ":".join(listener.tls_ciphers),
+        ":".join(listener.tls_1_2_ciphers),
         listener.tls_ignore_client_order,
         listener.tls_timeout,
     )

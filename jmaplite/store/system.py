@@ -18,7 +18,8 @@ from jmaplite.store.sqlite_connection import Session, connect, translated
 from jmaplite.store.sqlite_files import identity
 
 FORMAT = 2
-_SYSTEM_FILE = "system.sqlite"
+SYSTEM_FILE = "system.sqlite"
+"""The file of a store that knows its accounts; whoever made it made the store."""
 _ACCOUNTS = "accounts"
 _UNFINISHED = ".new-"
 _ADVICE = "it can be removed, and is made anew from the accounts then"
@@ -49,17 +50,17 @@ class System:
             with on_disk():
                 for directory in (path, self._directory):
                     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _touch(path / _SYSTEM_FILE)
-        elif not (path / _SYSTEM_FILE).exists():
+                _touch(path / SYSTEM_FILE)
+        elif not (path / SYSTEM_FILE).exists():
             raise StoreUnavailable("there is no store")
         try:
-            self._session = connect(path / _SYSTEM_FILE, writes=True, durable=durable)
+            self._session = connect(path / SYSTEM_FILE, writes=True, durable=durable)
             self._session.connection.wal_autocheckpoint(_WAL_PAGES)
             self.epoch = self._begin(path)
         except StoreDamaged as error:
             if not isinstance(error.__cause__, apsw.Error):
                 raise
-            raise StoreDamaged(f"{path / _SYSTEM_FILE}: {error} ({_ADVICE})") from error
+            raise StoreDamaged(f"{path / SYSTEM_FILE}: {error} ({_ADVICE})") from error
 
     def directory(self, account_id: str) -> Path:
         """Where the files of an account are."""
@@ -156,7 +157,7 @@ class System:
             self._session.rows("PRAGMA journal_mode = WAL")
             version = self._session.rows("PRAGMA user_version")[0][0]
             if version > FORMAT:
-                raise StoreDamaged(f"{_SYSTEM_FILE} was written by a newer version of this program ({version})")
+                raise StoreDamaged(f"{SYSTEM_FILE} was written by a newer version of this program ({version})")
             if version < FORMAT:
                 self._make()
             with on_disk():

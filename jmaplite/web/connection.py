@@ -29,6 +29,9 @@ READ_OCTETS = 65536
 WRITE_OCTETS = 65536
 """Octets that wait together for the end of a turn of the loop, and beyond which a peer must take some first."""
 
+_SHORTEST = 0.1
+"""Seconds between two looks at a connection, however short its patience is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ends:
@@ -51,7 +54,6 @@ class Connection:
         config: HypercornConfig,
         context: WorkerContext,
         state: LifespanState,
-        timeouts: Timeouts,
         reader: StreamReader,
         writer: StreamWriter,
         ends: Ends,
@@ -60,7 +62,6 @@ class Connection:
         self._config = config
         self._context = context
         self._state = state
-        self._timeouts = timeouts
         self._reader = reader
         self._writer = writer
         self._ends = ends
@@ -69,11 +70,16 @@ class Connection:
         self._waiting = 0
         self._finished = False
         self._in_head = False
+        self._was_asked = False
         self._idle_since: float | None = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._about: Any = ()
         self._protocol: HTTP1 | HTTP2
+
+    @property
+    def _timeouts(self) -> Timeouts:
+        return self._config.timeouts
 
     async def run(self) -> None:
         """Serve requests until the connection ends."""
@@ -167,6 +173,7 @@ class Connection:
             await self._write(event.data)
         elif isinstance(event, Updated):
             self._in_head = False
+            self._was_asked = True
             self._idle_since = self._loop.time() if event.idle else None
             if event.idle and self._context.terminated.is_set():
                 self._finish()
@@ -206,7 +213,7 @@ class Connection:
         """Look at an idle connection when its time is over, and again if it was not idle all the time."""
         if self._timer is not None:
             self._timer.cancel()
-        patience = self._timeouts.headers if self._in_head else self._timeouts.keep_alive
+        patience = self._patience()
         left = patience
         if self._idle_since is not None:
             left = self._idle_since + patience - self._loop.time()
@@ -214,6 +221,13 @@ class Connection:
                 self._finish(linger=False)
                 return
         self._timer = self._loop.call_later(left, self._watch)
+
+    def _patience(self) -> float:
+        """How long it may be idle. A client that has just connected has time for its first request."""
+        if self._in_head:
+            return self._timeouts.headers
+        keep_alive = self._timeouts.keep_alive
+        return max(keep_alive, _SHORTEST if self._was_asked else self._timeouts.headers)
 
     def _finish(self, *, linger: bool = True) -> None:
         """Say nothing more. A peer that may still be sending has a moment to read what was said, and to end too."""

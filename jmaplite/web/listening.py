@@ -40,8 +40,7 @@ class Listening:
     def __init__(self, listener: Listener, app: App) -> None:
         self.listener = listener
         self._app = app
-        self._config = HypercornConfig(app.answer_headers, app.settings.timeouts.send)
-        self._timeouts = app.settings.timeouts
+        self._config = HypercornConfig(app.answer_headers, app.settings.timeouts)
         self._context = WorkerContext(None)
         self._state: LifespanState = {}
         self._certificates: Certificates | None = None
@@ -68,8 +67,7 @@ class Listening:
         """
         self.narrow(sockets)
         self.listener, self._app, self._certificates = listener, app, certificates
-        self._timeouts = app.settings.timeouts
-        self._config.headers, self._config.send_timeout = app.answer_headers, self._timeouts.send
+        self._config.headers, self._config.timeouts = app.answer_headers, app.settings.timeouts
         new = [one for one in sockets if one not in self._sockets]
         self._sockets = list(sockets)
         for one in new:
@@ -153,7 +151,7 @@ class Listening:
         except asyncio.CancelledError:
             inner.close()
             raise
-        connection = Connection(self, self._config, self._context, self._state, self._timeouts, reader, writer, ends)
+        connection = Connection(self, self._config, self._context, self._state, reader, writer, ends)
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = connection
@@ -171,7 +169,7 @@ class Listening:
         ends = Ends(client, server, secure=self._certificates is not None)
         networks = self.listener.trusted_networks
         if networks and is_trusted(networks, client[0]):
-            async with asyncio.timeout(self._timeouts.headers):
+            async with asyncio.timeout(self._config.timeouts.headers):
                 found = await proxied.read(inner)
             if found is not None:
                 return Ends(found.client, found.server, secure=ends.secure or found.secure)

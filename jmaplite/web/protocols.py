@@ -27,12 +27,13 @@ from priority.priority import DuplicateStreamError
 from jmaplite.web.frames import WebSocketStream
 from jmaplite.web.headers import AnswerHeaders
 from jmaplite.web.problems import CONTENT_TYPE, Problem
+from jmaplite.web.settings import Timeouts
 
 EVENTS = "text/event-stream"
 
 
 class HypercornConfig(Config):
-    """Hypercorn's own settings, and the header lines that it adds to everything that it sends."""
+    """Hypercorn's own settings, the header lines that it adds to everything that it sends, and how patient it is."""
 
     errorlog = logging.getLogger("jmaplite.web.hypercorn")
     accesslog = None
@@ -40,10 +41,10 @@ class HypercornConfig(Config):
     keep_alive_max_requests = 100_000
     include_server_header = False
 
-    def __init__(self, headers: AnswerHeaders, send_timeout: float) -> None:
+    def __init__(self, headers: AnswerHeaders, timeouts: Timeouts) -> None:
         super().__init__()
         self.headers = headers
-        self.send_timeout = send_timeout
+        self.timeouts = timeouts
 
     def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
         """The lines that are added to every answer, those to unreadable requests included."""
@@ -132,6 +133,8 @@ class HTTP1(H11Protocol):
                 self.is_deaf = True
                 event.headers.append((b"connection", b"close"))
                 await self.can_read.set()
+            elif not self.config.timeouts.keep_alive and not isinstance(self.stream, WebSocketStream):
+                event.headers.append((b"connection", b"close"))
         await super().stream_send(event)
 
     async def _send_error_response(self, status_code: int) -> None:
@@ -175,7 +178,7 @@ class HTTP2(H2Protocol):
         if type(event) is Response:
             event = self.config.completed(event, self.streams.get(event.stream_id))
         try:
-            async with asyncio.timeout(self.config.send_timeout):
+            async with asyncio.timeout(self.config.timeouts.send):
                 await super().stream_send(event)
         except TimeoutError:
             await self.send(Closed())

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from jmaplite import cli
 from jmaplite.cli.users import edited
 from jmaplite.config import load
+from jmaplite.config.editing import CannotEdit
 from jmaplite.directory.credentials import Credentials
 from jmaplite.server.directories import directory
 
@@ -210,3 +211,12 @@ def test_ends_of_lines_stay(config: Path) -> None:
     run(config, "token", "create", "jane", "laptop")
     assert config.read_bytes().startswith(b"# Mine. Do not touch.\r\n[server")
     assert edited(load(config)) is not None
+
+
+def test_what_somebody_else_writes_meanwhile_is_not_written_over(config: Path) -> None:
+    file = edited(load(config))
+    file.add("principals", {"name": "joe"})
+    config.write_text(CONFIG + "# mine\n")
+    with pytest.raises(CannotEdit, match="somebody else has changed it just now"):
+        file.save()
+    assert config.read_text() == CONFIG + "# mine\n"

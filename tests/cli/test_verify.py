@@ -99,3 +99,17 @@ def test_a_principal_without_an_account_is_told_and_given_none(tmp_path: Path) -
         assert "bob has no account yet" in result.stderr
     with site.transfer() as mail:
         assert [owner.name for owner in mail.owners()] == ["ann"]
+
+
+def test_root_makes_nothing_in_the_store_of_somebody_else_but_a_backup_of_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("jmaplite.server.ground.maker", lambda path: 4_000_000_000)
+    result = site.run("verify")
+    assert (result.exit_code, result.stdout) == (1, "")
+    folder = site.config.parent
+    assert result.stderr == (
+        f"Error: the store in {folder}/data belongs to #4000000000: run this as that user (sudo -u #4000000000)\n"
+    )
+    assert site.run("backup", folder / "copy").exit_code == 0

@@ -207,6 +207,15 @@ def test_a_wrong_value_says_what_was_expected_and_what_was_found(key: str, value
             'protocol = "lmtp"\nbind = "1.2.3.4:1"\nproxy.trusted-networks = "10.0.0.1"',
             "proxy.trusted-networks: is for protocol 'jmap' or 'admin', and this one is 'lmtp'",
         ),
+        (
+            'bind = "1.2.3.4:1"\ntls.ciphers = ["ECDHE-RSA-AES256-GCM-SHA384", "AES999"]',
+            "tls.ciphers: OpenSSL has no cipher 'AES999'",
+        ),
+        ('bind = "1.2.3.4:1"\ntls.ciphers = "TLS13_AES_512"', "tls.ciphers: OpenSSL has no cipher 'TLS_AES_512'"),
+        (
+            'bind = "1.2.3.4:1"\ntls.ciphers = "TLS13_AES_256_GCM_SHA384"',
+            "tls.ciphers: leaves none for TLS 1.2: name one, or say tls.protocols",
+        ),
         ('protocol = "smtp"\nbind = "1.2.3.4:1"\nurl = "a"', "url: is for protocol 'jmap', and this one is 'smtp'"),
     ],
 )

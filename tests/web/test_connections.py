@@ -229,6 +229,13 @@ def test_a_connection_is_kept_only_for_a_while() -> None:
         assert statuses(answer) == [b"200"]
 
 
+def test_without_any_patience_a_connection_is_for_one_request() -> None:
+    with serving_fakes(FakeEngine(), settings=HTTPSettings(timeouts=SHORT.__class__(keep_alive=0))) as site:
+        answer = site.raw(ECHO + ECHO)
+    assert statuses(answer) == [b"200"]
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
 def test_connections_beyond_the_number_allowed_are_not_served() -> None:
     listener = Listener("jmap", (("127.0.0.1", 0),), max_connections=1)
     with serving_fakes(FakeEngine(), listener=listener) as site:

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from jmaplite.config.addresses import ADDRESS, HOST, NETWORK, SUBJECT, URL, Address
+from jmaplite.config.ciphers import CIPHER, before_1_3
 from jmaplite.config.kinds import BOOLEAN, DURATION, FILE, LINE, MODE, SIZE, at_least, choice, many
 from jmaplite.config.sections import option, rows, section
 
@@ -156,8 +157,9 @@ class Listener:
     )
     tls_ciphers: tuple[str, ...] = option(
         "tls.ciphers",
-        many(LINE),
-        "Ciphers of TLS 1.2 by OpenSSL's names; not set: those that are thought safe.",
+        many(CIPHER),
+        "Ciphers of TLS 1.2, by OpenSSL's names or the standard's; not set: those that are thought safe. Those of "
+        "TLS 1.3 may be named, and are spoken in any case.",
         default=(),
         everywhere="server.tls.ciphers",
     )
@@ -248,6 +250,11 @@ class Listener:
     def tls_versions(self) -> tuple[str, ...]:
         """The versions of TLS that are spoken, the oldest first."""
         return tuple(sorted(set(self.tls_protocols) - set(self.tls_disable_protocols)))
+
+    @property
+    def tls_1_2_ciphers(self) -> tuple[str, ...]:
+        """The ciphers that are chosen; none where those that are thought safe are spoken."""
+        return before_1_3(self.tls_ciphers)
 
 
 @section("certificate.<id>")
