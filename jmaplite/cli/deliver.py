@@ -36,7 +36,8 @@ def deliver(config: Config, sender: str, recipients: tuple[str, ...]) -> None:
     answers = delivered(config, sender, recipients, octets)
     failed = [(one, answer) for one, answer in zip(recipients, answers, strict=True) if not answer.startswith("2")]
     for recipient, answer in failed:
-        click.echo(printable(f"{recipient}: {answer}"), err=True)
+        for line in answer.splitlines():
+            click.echo(printable(f"{recipient}: {line}"), err=True)
     click.get_current_context().exit(_code([answer for _, answer in failed]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from jmaplite.blobs import Staged
@@ -34,31 +34,38 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A copy in a Mailbox, which is found (or made) when it is written; None is the inbox. `octets` if they differ."""
+    """A copy in a Mailbox, which is found (or made) when it is written; None is the inbox. `octets` if they differ.
+
+    `is_other` tells that it is no copy of the message that came, but another one.
+    """
 
     mailbox: Callable[[Writer], int] | None = None
     keywords: frozenset[str] = frozenset()
     octets: bytes | None = None
+    is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
     """A message to be sent: the envelope's sender (empty: none) and recipients.
 
-    `claim` is asked when all is written, and says whether it still is to be sent; None: it is.
+    `claim` is asked when all is written, and says whether it still is to be sent; None: it is. Each recipient has the
+    `parameters` (RFC 5321 §4.1.2).
     """
 
     sender: str
     recipients: tuple[str, ...]
     octets: bytes
     claim: Callable[[Writer], bool] | None = None
+    parameters: Mapping[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What becomes of a message. With a `refusal` it is not taken at all; `marks` are written along with the rest.
 
-    Whoever refuses may send something nevertheless, but leaves no marks: the message may come again.
+    A refusal is one or more lines of text in US-ASCII. Whoever refuses may send something nevertheless, but leaves no
+    marks: the message may come again.
     """
 
     filings: tuple[Filing, ...] = (Filing(),)
@@ -98,17 +105,24 @@ class Ready:
         for sending, staged, header_end in self.outgoing:
             if sending.claim is not None and not sending.claim(tx):
                 continue
-            queue.send(tx, self.services.blobs, staged, header_end, sending.sender, sending.recipients, now)
+            whom, parameters = sending.recipients, sending.parameters
+            queue.send(tx, self.services.blobs, staged, header_end, sending.sender, whom, now, parameters)
         for mark in self.plan.marks:
             mark(tx)
         if self.report is not None:
             self.report(tx)
 
     def _joined(self, tx: Writer) -> list[tuple[Prepared, set[int], frozenset[str]]]:
-        """One Email for all copies that have the same octets and keywords, in every Mailbox of theirs."""
-        found: dict[tuple[bytes, frozenset[str]], tuple[Prepared, set[int], frozenset[str]]] = {}
-        for filing, prepared in self.copies:
+        """One Email for all copies that have the same octets and keywords, in every Mailbox of theirs.
+
+        However a Mailbox was named, it has the message once, as the last copy would (RFC 5228 §2.10.3, RFC 5232 §3).
+        """
+        places: dict[tuple[int, int | None], tuple[Filing, Prepared]] = {}
+        for at, (filing, prepared) in enumerate(self.copies):
             box = filing.mailbox(tx) if filing.mailbox else inbox(tx, self.delivery.owner.name)
+            places[box, at if filing.is_other else None] = (filing, prepared)
+        found: dict[tuple[bytes, frozenset[str]], tuple[Prepared, set[int], frozenset[str]]] = {}
+        for (box, _), (filing, prepared) in places.items():
             key = (prepared.staged.digest, filing.keywords)
             found.setdefault(key, (prepared, set(), filing.keywords))[1].add(box)
         return list(found.values())

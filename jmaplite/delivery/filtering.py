@@ -6,7 +6,7 @@ A script that fails files the message into the inbox: nothing is lost by a mista
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,9 +34,16 @@ logger = logging.getLogger(__name__)
 VACATION = "vacation"
 """Under which it is remembered whom an answer went to."""
 
+FAILURE = "failure"
+"""Under which it is remembered which scripts have failed, and the user was told so."""
+
 _SYSTEM_FLAGS = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answered": "$answered", "\\draft": "$draft"}
+_NO_REPORTS = {"NOTIFY": "NEVER"}
+"""Nobody is to be told when an answer does not arrive (RFC 5230 §5.1)."""
+
 _UNWANTED = frozenset({"junk", "trash"})
 _MOST_KEYWORDS = 100
+_DAY = 86400
 
 
 def filtering(services: Services, host: str, *, scripts: bool = True, vacation: bool = True) -> Filter:
@@ -103,6 +110,7 @@ class Run:
         outcome = self._outcome(script) if script is not None else sieve.Outcome((sieve.Keep(is_implicit=True),))
         if outcome.error is not None and script is not None:
             logger.warning("the script %r of %s failed: %s", script[0], self.delivery.owner.name, outcome.error)
+            self._tell(*script, outcome.error)
         for action in outcome.actions:
             self._do(action)
         if self.refusal is not None:
@@ -134,6 +142,17 @@ class Run:
             return sieve.Outcome((sieve.Keep(is_implicit=True),), full)
         return outcome
 
+    def _tell(self, name: str, digest: bytes, error: sieve.SieveError) -> None:
+        """Tell the user that a script has failed, once a day for what it is (RFC 5228 §2.10.6)."""
+        key, now, sender = digest.hex(), self._now, f"postmaster@{self.host}"
+        if memory.known(self.world.tx, FAILURE, key, now):
+            return
+        owner, stamp = self.world.addresses[0], self._stamp()
+        told = sieve.failure_notice(name, error, self.delivery.octets, sender=sender, owner=owner, stamp=stamp)
+        if told is not None:
+            self.filings.append(Filing(None, octets=told, is_other=True))
+            self.marks.append(lambda tx: memory.note(tx, FAILURE, key, now, _DAY))
+
     def _is_queue_full(self) -> bool:
         settings: SubmissionSettings = self.world.services.settings.get(SUBMISSION, SubmissionSettings())
         return queue.length(self.world.tx, settings.max_queued) >= settings.max_queued
@@ -147,6 +166,7 @@ class Run:
                 self._file(folders.place(action), action.flags, _octets(action.message))
             case sieve.Redirect():
                 octets = _octets(action.message) or self.delivery.octets
+                logger.info("the script of %s sends mail on to <%s>", self.delivery.owner.name, action.address)
                 self.sendings.append(Sending(self.delivery.sender, (action.address,), octets))
             case sieve.Reject():
                 self._reject(action)
@@ -169,7 +189,7 @@ class Run:
         """Refuse in the protocol, or take the message, drop it and send a report (RFC 5429 §2)."""
         lines = sieve.protocol_lines(action)
         if lines is not None and self.delivery.refusable:
-            self.refusal = " ".join(lines)
+            self.refusal = "\n".join(lines)
             return
         report: sieve.Outgoing | None
         message, envelope, stamp = self.delivery.octets, self.envelope, self._stamp()
@@ -178,6 +198,8 @@ class Run:
             report = sieve.delivery_report(action, message, envelope, stamp, reporter=self.host, sender=sender)
         else:
             report = sieve.disposition_report(action, message, envelope, stamp, reporter=self.host)
+        if report is None:
+            logger.info("nobody is told that %s refuses a message: its sender is no address", self.delivery.owner.name)
         self._send(report)
 
     def _answer(self, action: sieve.Vacation) -> None:
@@ -202,7 +224,7 @@ class Run:
             default_subject=self.settings.subject,
             structure=structure,
         )
-        self._send(answer, lambda tx: memory.claim(tx, VACATION, key, now, action.period))
+        self._send(answer, lambda tx: memory.claim(tx, VACATION, key, now, action.period), _NO_REPORTS)
         self._copy(action.fcc, answer)
 
     def _notify(self, action: sieve.Notify) -> None:
@@ -216,12 +238,19 @@ class Run:
             allowed_from=frozenset(own),
         )
         if notice is not None and not self._is_queue_full():
+            whom = ">, <".join(notice.recipients)
+            logger.info("the script of %s sends a notification to <%s>", self.delivery.owner.name, whom)
             self._send(notice)
             self._copy(action.fcc, notice)
 
-    def _send(self, outgoing: sieve.Outgoing | None, claim: Callable[[Writer], bool] | None = None) -> None:
+    def _send(
+        self,
+        outgoing: sieve.Outgoing | None,
+        claim: Callable[[Writer], bool] | None = None,
+        parameters: Mapping[str, str | None] | None = None,
+    ) -> None:
         if outgoing is not None:
-            self.sendings.append(Sending(outgoing.sender, outgoing.recipients, outgoing.octets, claim))
+            self.sendings.append(Sending(outgoing.sender, outgoing.recipients, outgoing.octets, claim, parameters))
 
     def _copy(self, fcc: sieve.Fcc | None, sent: sieve.Outgoing | None) -> None:
         """File what is sent (RFC 8580)."""
@@ -229,7 +258,9 @@ class Run:
             return
         services, owner, place = self.world.services, self.delivery.owner.name, folders.place(fcc)
         self.filings.append(
-            Filing(lambda tx: folders.ensure(tx, services, owner, place), keywords(fcc.flags), sent.octets)
+            Filing(
+                lambda tx: folders.ensure(tx, services, owner, place), keywords(fcc.flags), sent.octets, is_other=True
+            )
         )
 
     def _mark(self, mark: sieve.DuplicateMark) -> Callable[[Writer], None]:

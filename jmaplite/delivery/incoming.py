@@ -175,7 +175,13 @@ class Incoming:
             return DELIVERED
         if ready.plan.sendings:
             account.write(ready.write)
-        return f"550 5.7.1 {' '.join(ready.plan.refusal.split())[:400] or 'Refused'}"
+        return refused(ready.plan.refusal)
+
+
+def refused(refusal: str) -> str:
+    """The reply to a message that is refused, of as many lines as the reason has (RFC 5429 §2.5)."""
+    *first, last = refusal.splitlines() or ["Refused"]
+    return "\r\n".join((*(f"550-5.7.1 {line}" for line in first), f"550 5.7.1 {last}"))
 
 
 def _refusable(found: Mapping[Principal, Sequence[str]], *, has_answers: bool) -> set[Principal]:

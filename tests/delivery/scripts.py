@@ -6,7 +6,7 @@ import json
 import smtplib
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -36,6 +36,7 @@ class Sent:
     sender: str
     recipients: list[str]
     octets: bytes
+    parameters: Mapping[str, str | None] | None = None
 
     @property
     def message(self) -> EmailMessage:
@@ -135,9 +136,9 @@ class Post:
         account_id = self.mail.server.parts.ground.store.account_of(user)
         return self.outgoing.get(account_id or "", [])
 
-    def note(self, account_id: str, sender: str, recipients: Sequence[str], octets: bytes) -> None:
+    def note(self, account_id: str, sent: Sent) -> None:
         """Something enters a queue."""
-        self.outgoing.setdefault(account_id, []).append(Sent(sender, list(recipients), octets))
+        self.outgoing.setdefault(account_id, []).append(sent)
 
 
 @contextmanager
@@ -150,10 +151,17 @@ def scripting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
         post = Post(mail, clock)
 
         def noted(
-            tx: Any, blobs: Any, staged: Any, header_end: int, sender: str, recipients: Sequence[str], *more: Any
+            tx: Any,
+            blobs: Any,
+            staged: Any,
+            header_end: int,
+            sender: str,
+            recipients: Sequence[str],
+            release: int,
+            parameters: Mapping[str, str | None] | None = None,
         ) -> int:
-            post.note(tx.account_id, sender, recipients, staged.data)  # noqa: B023
-            return send(tx, blobs, staged, header_end, sender, recipients, *more)
+            post.note(tx.account_id, Sent(sender, list(recipients), staged.data, parameters))  # noqa: B023
+            return send(tx, blobs, staged, header_end, sender, recipients, release, parameters)
 
         monkeypatch.setattr(queue, "send", noted)
         yield post

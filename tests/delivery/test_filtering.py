@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import smtplib
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,31 @@ def test_a_message_is_where_the_script_wants_it(post: Post, script: str, expecte
     assert post.sent() == []
 
 
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ('fileinto :copy :flags "\\\\Seen" "INBOX";', {"Inbox": ["Hello"]}),
+        ('fileinto :flags "a" "Junk"; fileinto :flags "b" :specialuse "\\\\Junk" "Spam";', {"Junk": ["Hello [b]"]}),
+        ('keep; fileinto :flags "a" "Nowhere";', {"Inbox": ["Hello [a]"]}),
+        ('fileinto "Junk"; addheader "X-A" "1"; fileinto :specialuse "\\\\Junk" "Spam";', {"Junk": ["Hello"]}),
+    ],
+)
+def test_a_mailbox_has_a_message_once_whatever_it_is_called(
+    post: Post, script: str, expected: dict[str, list[str]]
+) -> None:
+    """RFC 5228 §2.10.3, RFC 5232 §3, RFC 5293 §7."""
+    post.script(f'require ["fileinto", "copy", "imap4flags", "special-use", "editheader"]; {script}')
+    post.bring(message())
+    assert post.filed() == expected
+
+
+def test_a_copy_of_an_answer_is_another_message(post: Post) -> None:
+    """RFC 8580."""
+    post.script('require ["vacation", "fcc"]; vacation :fcc "INBOX" "I am away.";')
+    post.bring(message())
+    assert post.filed() == {"Inbox": ["Auto: Hello", "Hello"]}
+
+
 def test_a_mailbox_that_is_made_for_a_special_use_has_it(post: Post) -> None:
     """RFC 8579 §4."""
     post.script('require ["fileinto", "special-use", "mailbox"]; fileinto :create :specialuse "\\\\Important" "Big";')
@@ -105,23 +131,44 @@ def test_scripts_of_users_are_apart(post: Post) -> None:
     assert (post.filed(), post.filed("bob")) == ({}, {"Inbox": ["Hello"]})
 
 
-def test_what_fails_is_kept_as_it_came_and_the_log_tells(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_fails_is_kept_as_it_came_and_user_and_log_are_told(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 5228 §2.10.6."""
     post.script('require ["fileinto", "include"];\r\nfileinto "Archive";\r\ninclude :personal "missing";', name="mine")
     with caplog.at_level(logging.WARNING):
         post.bring(message())
-    assert post.filed() == {"Inbox": ["Hello"]}
+    assert post.filed() == {"Inbox": ["Hello", 'The script "mine" has failed']}
     assert any("'mine' of ann" in one.message and "line 3" in one.message for one in caplog.records)
+    found = [message_from_bytes(octets, policy=policy.default) for octets in post.mail.emails()]
+    told = next(one for one in found if one["Subject"] != "Hello")
+    assert (told["From"], told["To"]) == ("postmaster@mx.example.org", "ann@example.org")
+    assert told["Auto-Submitted"] == "auto-generated"
+    words = told.get_content()
+    assert "line 3, column 1: there is no script 'missing'" in words
+    assert "Message-ID: <Hello@example.net>" in words
+
+
+def test_of_one_script_the_user_is_told_once_a_day(post: Post) -> None:
+    post.script('require "ihave";\r\nerror "Not today";', name="mine")
+    for subject in ("One", "Two"):
+        post.bring(message(subject))
+    assert post.filed() == {"Inbox": ["One", 'The script "mine" has failed', "Two"]}
+    post.clock[0] += 86400
+    post.bring(message("Three"))
+    post.script('require "ihave";\r\nerror "Nor now";', name="other")
+    post.bring(message("Two and a half"))
+    told = [subject for subject in post.filed()["Inbox"] if "failed" in subject]
+    assert told == ['The script "mine" has failed'] * 2 + ['The script "other" has failed']
 
 
 def test_a_script_that_asks_for_what_is_not_there_any_more_keeps(tmp_path: Path) -> None:
     for mail in started(tmp_path):
         post = Post(mail)
-        post.script('require "fileinto"; fileinto "Archive";')
+        post.script('require "fileinto"; fileinto "Archive";', name="mine")
     off = '[sieve.untrusted]\ndisable-capabilities = ["fileinto"]'
     for mail in started(tmp_path, more=off):
         post = Post(mail)
         post.bring(message())
-        assert post.filed() == {"Inbox": ["Hello"]}
+        assert post.filed() == {"Inbox": ["Hello", 'The script "mine" has failed']}
 
 
 def test_without_the_capability_no_script_runs(tmp_path: Path) -> None:
@@ -134,14 +181,18 @@ def test_without_the_capability_no_script_runs(tmp_path: Path) -> None:
         assert len(mail.emails()) == 1
 
 
-def test_a_redirected_message_goes_on_from_its_sender_with_its_trace(post: Post) -> None:
-    """RFC 5228 §4.2."""
+def test_a_redirected_message_goes_on_from_its_sender_with_its_trace(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RFC 5228 §4.2; §10 (3) has it logged."""
     post.script('redirect "y@elsewhere.example";')
-    post.bring(message())
+    with caplog.at_level(logging.INFO):
+        post.bring(message())
     (sent,) = post.sent()
     assert (sent.sender, sent.recipients) == (SENDER, ["y@elsewhere.example"])
     assert sent.octets.endswith(message())
     assert "by mx.example.org with LMTP" in sent.message["Received"]
+    assert "the script of ann sends mail on to <y@elsewhere.example>" in [one.message for one in caplog.records]
     assert post.filed() == {}
 
 
@@ -153,10 +204,10 @@ def test_a_report_is_redirected_without_a_sender(post: Post) -> None:
 
 
 def test_a_message_in_circles_is_not_redirected(post: Post) -> None:
-    post.script('redirect "y@elsewhere.example";')
+    post.script('redirect "y@elsewhere.example";', name="mine")
     post.bring(message("Hello", *["Received: by a.example; Tue, 14 Nov 2023 22:13:20 +0000"] * 10))
     assert post.sent() == []
-    assert post.filed() == {"Inbox": ["Hello"]}
+    assert post.filed() == {"Inbox": ["Hello", 'The script "mine" has failed']}
 
 
 def test_a_redirection_within_the_server_arrives(post: Post) -> None:
@@ -181,7 +232,9 @@ def test_users_who_redirect_to_each_other_get_the_message_in_the_end(post: Post)
     post.script('redirect "ann@example.org";', "bob")
     post.bring(message())
     wait_until(post, lambda: bool(post.mail.emails("ann") or post.mail.emails("bob")))
-    assert len([*post.mail.emails("ann"), *post.mail.emails("bob")]) == 1
+    found = [subject for user in ("ann", "bob") for subject in post.filed(user).get("Inbox", [])]
+    assert [subject for subject in found if "has failed" not in subject] == ["Hello"]
+    assert len(found) == 2
 
 
 def test_a_sender_on_this_server_is_told_of_a_refusal(post: Post) -> None:
@@ -220,6 +273,17 @@ def test_a_message_is_refused_while_it_is_handed_over(post: Post, name: str) -> 
     assert (post.filed(), post.sent(), post.filed("bob")) == ({}, [], {"Inbox": ["Hello"]})
     # It is refused again when it comes again.
     assert post.bring(message()) == {"ann@example.org": (550, b"5.7.1 No thanks.")}
+
+
+def test_a_reason_of_several_lines_is_a_reply_of_several_lines(post: Post) -> None:
+    """RFC 5429 §2.5."""
+    lines = ["AntiSpam engine thinks your message is spam.", "It is therefore being refused.", "Please call."]
+    post.script('require "ereject";\r\nereject text:\r\n{}\r\n.\r\n;'.format("\r\n".join(lines)))
+    reply = b"\n".join(b"5.7.1 " + line.encode() for line in lines)
+    assert post.bring(message(), "ann@example.org", "bob@example.org") == {"ann@example.org": (550, reply)}
+    with post.mail.smtp() as peer, pytest.raises(smtplib.SMTPDataError) as refused:
+        peer.sendmail(SENDER, ["ann@example.org"], message())
+    assert refused.value.smtp_error == reply
 
 
 def test_a_refusal_in_other_words_is_a_report(post: Post) -> None:
@@ -288,12 +352,22 @@ def test_a_sender_is_answered_once_in_a_period(post: Post) -> None:
     assert told["In-Reply-To"] == "<One@example.net>"
     assert told["Auto-Submitted"] == "auto-replied"
     assert told.get_content().strip() == "I am away."
+    assert sent.parameters == {"NOTIFY": "NEVER"}
     assert post.filed() == {"Inbox": ["One", "Two"], "Answers": ["Auto: One"]}
     post.bring(message("Three"), sender="y@example.net")
     assert [one.recipients for one in post.sent()] == [[SENDER], ["y@example.net"]]
     post.clock[0] += 7 * 86400 + 1
     post.bring(message("Four"))
     assert len(post.sent()) == 3
+
+
+def test_of_an_answer_of_no_stated_period_there_is_one_in_seven_days(post: Post) -> None:
+    """RFC 5230 §4.1."""
+    post.script('require "vacation"; vacation "I am away.";')
+    for seconds in (0, 7 * 86400 - 1, 2):
+        post.clock[0] += seconds
+        post.bring(message(f"After {seconds}"))
+    assert [one.message["Subject"] for one in post.sent()] == ["Auto: After 0", "Auto: After 2"]
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,8 @@ class Sieve:
         "default-expiry.vacation",
         SECONDS,
         "How long one correspondent is not answered again.",
-        default=30 * 86400,
-        shown='"30d"',
+        default=7 * 86400,
+        shown='"7d"',
     )
     vacation_min: int = option(
         "vacation.min-response", SECONDS, "The shortest such time that a script may choose.", default=0, shown='"0s"'

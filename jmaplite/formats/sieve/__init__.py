@@ -25,7 +25,7 @@ from jmaplite.formats.sieve.limits import Limits
 from jmaplite.formats.sieve.machine import Envelope, Trace
 from jmaplite.formats.sieve.mailto import NOTIFICATION_METHODS
 from jmaplite.formats.sieve.nodes import Script
-from jmaplite.formats.sieve.notices import notice
+from jmaplite.formats.sieve.notices import failure_notice, notice
 from jmaplite.formats.sieve.outside import Outside
 from jmaplite.formats.sieve.parsing import parse
 from jmaplite.formats.sieve.refusals import delivery_report, disposition_report, protocol_lines
@@ -58,6 +58,7 @@ __all__ = [
     "Vacation",
     "delivery_report",
     "disposition_report",
+    "failure_notice",
     "in_words",
     "mime_reason",
     "notice",

@@ -1,4 +1,4 @@
-"""Notifications by mail (RFC 5436)."""
+"""Notifications by mail (RFC 5436), and what a user is told of a script that failed (RFC 5228 §2.10.6)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from jmaplite.formats import compose, mime
 from jmaplite.formats.sieve import names
 from jmaplite.formats.sieve.actions import Notify
 from jmaplite.formats.sieve.answers import Outgoing, Stamp, first, is_automatic, plain, stamped, written_text
+from jmaplite.formats.sieve.errors import SieveError
 from jmaplite.formats.sieve.letter import Letter
 from jmaplite.formats.sieve.machine import Envelope
 from jmaplite.formats.sieve.mailto import parse_mailto
 
 _OWN = frozenset({"subject", "body", "to", "cc", "references", "in-reply-to", "mime-version", "keywords"})
 _MOST_RECEIVED = 30
+_LONGEST_SHOWN = 500
 _IMPORTANCE = {1: b"Importance: high\r\nX-Priority: 1\r\n", 3: b"Importance: low\r\nX-Priority: 5\r\n"}
 
 
@@ -72,3 +74,32 @@ def _given(fields: tuple[tuple[str, str], ...]) -> list[bytes]:
         except compose.NotWritable:
             continue
     return written
+
+
+def failure_notice(
+    name: str, error: SieveError, message: bytes, *, sender: str, owner: str, stamp: Stamp
+) -> bytes | None:
+    """A message to the owner of a script, of a name, that has failed on a message; None if it cannot be addressed."""
+    if not names.is_address(sender) or not names.is_address(owner):
+        return None
+    fields = Letter(message).fields
+    header = [
+        compose.field("From", "Addresses", [{"name": None, "email": sender}]),
+        compose.field("To", "Addresses", [{"name": None, "email": owner}]),
+        written_text("Subject", f'The script "{name}" has failed', "A script has failed"),
+        *stamped(stamp),
+        b"Auto-Submitted: auto-generated\r\n",
+    ]
+    about = [
+        f"    {title}: {found.text.decode('utf-8', 'replace')[:_LONGEST_SHOWN]}"
+        for title in ("From", "Subject", "Date", "Message-ID")
+        if (found := first(fields, title.lower())) is not None
+    ]
+    lines = (
+        f'The script "{name}", which filters your mail, could not be run to its end:',
+        *("", f"    {str(error)[:_LONGEST_SHOWN]}", ""),
+        "So nothing of it was done with this message, which is in your inbox:",
+        *("", *about, ""),
+        "As long as the script stays as it is, you are told so once a day at most.",
+    )
+    return compose.message(header, plain("\r\n".join(lines)), stamp.message_id)
