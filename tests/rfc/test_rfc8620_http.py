@@ -51,7 +51,10 @@ def test_2_1_the_session(live: Live) -> None:
         assert account.keys() == {"name", "isPersonal", "isReadOnly", "accountCapabilities"}
         assert (account["isPersonal"], account["isReadOnly"]) == (is_personal, False)
         assert account["accountCapabilities"][MAIL].keys() >= {"maxMailboxesPerEmail", "maxMailboxDepth"}
-        assert CORE not in account["accountCapabilities"]
+        # Not in the example; but Blob/copy is a method of the core that the user may use with every account (§2, §6.3).
+        assert account["accountCapabilities"][CORE] == {}
+        assert account["accountCapabilities"].keys() <= session["capabilities"].keys()
+    assert session["primaryAccounts"].keys() == session["accounts"][own]["accountCapabilities"].keys() - {CORE}
     assert session["username"] == USER
     assert session["apiUrl"].startswith(live.url)
     for name, variables in {
