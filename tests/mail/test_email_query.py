@@ -102,6 +102,12 @@ def test_every_anchor_is_found(alice: Client, ten: list[str], query: dict[str, A
             assert (page["position"], page["ids"]) == (start, every[start : start + 2])
 
 
+def test_no_offset_leads_beyond_what_a_position_can_be(alice: Client, three: list[str]) -> None:
+    """RFC 8620 §1.3, §5.5: the position of an answer is an UnsignedInt, wherever the anchor is."""
+    answer = alice.call("Email/query", sort=NEWEST_FIRST, anchor=three[0], anchorOffset=2**53 - 1)
+    assert (answer["position"], answer["ids"]) == (2**53 - 1, [])
+
+
 @pytest.mark.parametrize("query", PLANS)
 def test_an_anchor_outside_the_results_is_not_found(alice: Client, ten: list[str], query: dict[str, Any]) -> None:
     gone = add(alice)

@@ -8,6 +8,7 @@ from typing import Any
 from jmaplite.core.conditions import Node, parse_filter
 from jmaplite.core.context import Arguments, Context, Handler, Response
 from jmaplite.core.errors import MethodError, invalid_arguments
+from jmaplite.core.kinds import MAX_INT
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, state
 from jmaplite.core.plan import Comparator, Plan, make_plan, parse_sort
 from jmaplite.core.schema import Argument, DataType
@@ -89,7 +90,7 @@ def _position(data_type: DataType, plan: Plan, arguments: Mapping[str, Any], tot
         index = None if number is None else plan.places([number]).get(number)
         if index is None:
             raise MethodError("anchorNotFound")
-        return max(0, index + int(arguments["anchorOffset"]))
+        return min(max(0, index + int(arguments["anchorOffset"])), MAX_INT)
     position = int(arguments["position"])
     if position < 0:
         return max(0, position + (plan.total() if total is None else total))
