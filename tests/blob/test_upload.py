@@ -103,6 +103,8 @@ def test_what_is_not_base64_makes_no_blob(alice: BlobClient, base64: str) -> Non
         {},
         {"data:asText": None},
         {"data:asText": None, "data:asBase64": None},
+        {"data:asText": "a", "blobId": None},
+        {"blobId": "#other", "data:asText": ""},
         {"data:asText": 1},
         {"data:asBase64": 1},
         {"data:asText": "a", "data:asBase64": "YQ=="},
@@ -128,6 +130,23 @@ def test_a_source_is_exactly_one_of_text_base64_and_a_blob(alice: BlobClient, wr
     assert list(answer["created"]) == ["other"]
     assert answer["notCreated"]["k"]["type"] == "invalidProperties"
     assert answer["notCreated"]["k"]["properties"] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("source", "octets"),
+    [
+        ({"data:asText": "a", "data:asBase64": None, "offset": None, "length": None}, b"a"),
+        ({"data:asText": None, "data:asBase64": "YQ==", "offset": None, "length": None}, b"a"),
+        ({"data:asText": None, "data:asBase64": None, "blobId": "#other", "offset": 1, "length": None}, b"ine"),
+    ],
+)
+def test_what_may_be_null_may_be_there_and_null(alice: BlobClient, source: dict[str, Any], octets: bytes) -> None:
+    """RFC 9404 §4.1: clients that always send every member of a DataSourceObject are as clear as others."""
+    create = {"other": {"data": [{"data:asText": "fine"}]}, "k": {"data": [source]}}
+
+    made = alice.call("Blob/upload", create=create)["created"]["k"]
+
+    assert alice.octets(made["id"]) == octets
 
 
 @pytest.mark.parametrize(

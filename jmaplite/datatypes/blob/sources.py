@@ -16,7 +16,8 @@ from jmaplite.datatypes.blob.capability import MAX_DATA_SOURCES
 
 _is_sources = compile_kind("Object[]")
 _is_blob_id = compile_kind("BlobId", BLOB_ID_KINDS)
-_is_range = compile_kind("UnsignedInt|null")
+_is_range = compile_kind("Range", {"Range": {"offset?": "UnsignedInt", "length?": "UnsignedInt"}})
+_MAY_BE_NULL = frozenset({"data:asText", "data:asBase64", "offset", "length"})
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"  # RFC 6838 §4.2
 _media_type = re.compile(rf"{_NAME}/{_NAME}(?: *;[ -~]{{0,255}})?").fullmatch
 
@@ -64,18 +65,15 @@ def wrong_data(description: str) -> SetError:
 
 
 def _source(number: int, given: Mapping[str, Any]) -> bytes | Slice:
-    """A DataSourceObject: exactly one of its three forms."""
-    text, base64 = given.get("data:asText"), given.get("data:asBase64")
-    if "blobId" in given:
-        offset, length = given.get("offset"), given.get("length")
-        is_alone = given.keys() <= {"blobId", "offset", "length"}
-        if is_alone and _is_blob_id(given["blobId"]) and _is_range(offset) and _is_range(length):
-            return Slice(given["blobId"], offset or 0, length)
-    elif given.keys() <= {"data:asText", "data:asBase64"}:
-        if isinstance(text, str) and base64 is None:
+    """A DataSourceObject: exactly one of its three forms. Null says no more than leaving out, where it is allowed."""
+    given = {name: value for name, value in given.items() if value is not None or name not in _MAY_BE_NULL}
+    match given:
+        case {"data:asText": str(text), **rest} if not rest:
             return text.encode()
-        if isinstance(base64, str) and text is None:
+        case {"data:asBase64": str(base64), **rest} if not rest:
             return _octets(number, base64)
+        case {"blobId": blob_id, **rest} if _is_blob_id(blob_id) and _is_range(rest):
+            return Slice(blob_id, rest.get("offset", 0), rest.get("length"))
     raise wrong_data(f"source {number} is not exactly one of data:asText, data:asBase64, or blobId with a range")
 
 
