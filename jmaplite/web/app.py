@@ -10,7 +10,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Quart, Response, has_request_context, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, PathConverter
 
 from jmaplite.core.blobid import Decode
 from jmaplite.core.engine import Engine
@@ -39,6 +39,13 @@ from jmaplite.web.websocket import Socket, Sockets
 logger = logging.getLogger(__name__)
 
 
+class FileName(PathConverter):
+    """The end of a path, whatever is in it: senders of mail give files names that begin with a slash or have lines."""
+
+    part_isolating = False
+    regex = r"[\s\S]+"
+
+
 class App(Quart):
     """The application, with what its exchanges need: settings and the header lines of every answer.
 
@@ -63,6 +70,7 @@ class App(Quart):
         self.threads = Threads("jmap", settings.threads)
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
+        self.url_map.converters["name"] = FileName
         self.register_error_handler(Exception, _rejected)
 
     @property
@@ -147,7 +155,7 @@ def create_app(
     app.add_url_rule("/jmap/", "api", api.post, methods=["POST"])
     app.add_url_rule("/jmap/upload/<account_id>/", "upload", uploads.post, methods=["POST"])
     download = "/jmap/download/<account_id>/<blob_id>/"
-    app.add_url_rule(f"{download}<path:name>", "download", downloads.get, methods=["GET"])
+    app.add_url_rule(f"{download}<name:name>", "download", downloads.get, methods=["GET"])
     app.add_url_rule(download, "download_unnamed", downloads.get, methods=["GET"])
     if hub is not None:
         tickets = Tickets(*base)

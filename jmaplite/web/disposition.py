@@ -23,6 +23,12 @@ def content_type(wanted: str | None) -> str:
     return DEFAULT_TYPE
 
 
+def queried_type(wanted: str | None) -> str:
+    """The same for what a query says, in which a plus sign that was not encoded reads as a space (`image/svg+xml`)."""
+    found = content_type(wanted)
+    return content_type(wanted.replace(" ", "+")) if wanted and found == DEFAULT_TYPE else found
+
+
 def media_type(header: str | None) -> str:
     """The media type of an upload, without the parameters of its Content-Type header (RFC 6838 §4.2)."""
     return content_type((header or "").partition(";")[0].strip())

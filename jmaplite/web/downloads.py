@@ -18,7 +18,7 @@ from jmaplite.store import Reader, UnknownAccount
 from jmaplite.web.address import base_url
 from jmaplite.web.auth import Authentication
 from jmaplite.web.body import current
-from jmaplite.web.disposition import attachment, content_type
+from jmaplite.web.disposition import attachment, queried_type
 from jmaplite.web.problems import Problem
 from jmaplite.web.ranges import Span, UnsatisfiableRange, matches, requested_span
 from jmaplite.web.threads import Threads
@@ -177,7 +177,7 @@ def _headers(found: Found, etag: str, name: str, wanted_type: str | None) -> Hea
     headers["Cache-Control"] = "private, immutable, max-age=31536000"
     if found.status == 304:
         return headers
-    headers["Content-Type"] = content_type(wanted_type)
+    headers["Content-Type"] = queried_type(wanted_type)
     headers["Content-Length"] = str(found.span.length)
     headers["Content-Disposition"] = attachment(name)
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'"

@@ -149,7 +149,24 @@ def test_others_cannot_tell_a_blob_of_mine_from_none(site: Site) -> None:
     assert {(answer.status, answer.octets) for answer in answers} == {(404, answers[0].octets)}
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a//b.txt", "ä €.txt", 'q"uote', "semi;colon", "100%", "..", "a\\b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a/b",
+        "a//b.txt",
+        "ä €.txt",
+        'q"uote',
+        "semi;colon",
+        "100%",
+        "..",
+        "a\\b",
+        "/etc/passwd",
+        "a/",
+        "a\nb",
+        "\r\n",
+    ],
+)
 def test_the_name_is_the_one_in_the_url(site: Site, name: str) -> None:
     answer = download(site, site.upload(b"x"), quote(name, safe=""))
     assert answer.status == 200
@@ -197,6 +214,13 @@ def test_the_query_says_which_type_it_is(site: Site) -> None:
     assert download(site, blob_id, query="?type=image%2Fpng").header("content-type") == "image/png"
     assert download(site, blob_id, query="?type=a%0d%0aX:y").header("content-type") == "application/octet-stream"
     assert download(site, blob_id).header("content-type") == "application/octet-stream"
+
+
+@pytest.mark.parametrize("query", ["image/svg+xml", "image%2Fsvg%2Bxml", "image/svg%20xml"])
+def test_a_plus_sign_in_a_media_type_need_not_be_encoded(site: Site, query: str) -> None:
+    """In a URI it stands for itself (RFC 3986 §3.4); only in forms it is a space, which no media type has there."""
+    answer = download(site, site.upload(b"<svg/>"), query=f"?type={query}")
+    assert answer.header("content-type") == "image/svg+xml"
 
 
 @given(st.text(st.sampled_from("bytes=0123456789-, \tx")), st.integers(0, 20))
