@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jmaplite.config.load import parse
 from jmaplite.config.mistakes import ConfigError, Mistake
+from jmaplite.config.table.imapd import OPTIONS
 
 _LINE = re.compile(r"([A-Za-z0-9_-]+)\s*:\s*(.*?)\s*", re.ASCII)
 _CERTIFICATE = ("tls_server_cert", "tls_server_key")
+_ALSO = {"tls_cert_file": "tls_server_cert", "tls_key_file": "tls_server_key"}
+"""What options were called in Cyrus 2."""
+
+_SERVICE = re.compile(r"(https?|imaps?|pop3s?|nntps?|lmtp(?:unix)?|sieve)_(.+)")
+"""An option for one service alone: of those that cyrus.conf usually names, JMAP is a part of the first two."""
+
 _LDAP = {
     "ldap_uri": "url",
     "ldap_base": "base-dn",
     "ldap_bind_dn": "bind.dn",
     "ldap_password": "bind.secret",
     "ldap_filter": "filter.name",
+    "ldap_start_tls": "tls.enable",
+    "ldap_ca_file": "tls.ca",
+    "ldap_tls_cacert_file": "tls.ca",
 }
 """Options of Cyrus's LDAP, and what they are in a directory here."""
 
@@ -54,6 +64,7 @@ type = "memory"
 # secret = "..."
 # email = ["jane@example.org"]
 """
+_ELSEWHERE = "is another file: convert that as well"
 _NOT_READ = "is no line of the form `option: value`"
 
 
@@ -105,18 +116,45 @@ def _leave_out(mistakes: list[Mistake], given: dict[str, _Given], result: Conver
 def _given(text: str, result: Converted) -> dict[str, _Given]:
     """Every option with its line; of one that is set twice, the last."""
     given: dict[str, _Given] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+    alone: dict[str, _Given] = {}
+    for number, line in _lines(text):
         match = _LINE.fullmatch(line)
         if match is None:
-            result.left_out.append((number, _printable(line.strip()[:40]), _NOT_READ))
+            reason = _ELSEWHERE if line.lower().startswith("@include") else _NOT_READ
+            result.left_out.append((number, _printable(line[:40]), reason))
             continue
-        name = match[1].lower()
-        if name in given:
-            result.left_out.append((given[name].line, name, f"is set again on line {number}"))
-        given[name] = _Given(number, name, _printable(match[2]))
-    return given
+        written = match[1].lower()
+        service, name = _of_service(_ALSO.get(written, written))
+        if service is not None and not service.startswith("http"):
+            result.left_out.append((number, written, f"is for the service {service} alone"))
+            continue
+        into = given if service is None else alone
+        if name in into:
+            result.left_out.append((into[name].line, written, f"is set again on line {number}"))
+        into[name] = _Given(number, name, _printable(match[2]))
+    for name in given.keys() & alone.keys():
+        result.left_out.append((given[name].line, name, f"is set for the service on line {alone[name].line}"))
+    return given | alone
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """What is no comment, each with the number of its first line; a backslash at the end goes on on the next."""
+    whole, first = "", 1
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        whole += line
+        if whole.endswith("\\") and number <= text.count("\n"):
+            whole = whole[:-1]
+            continue
+        if whole.strip() and not whole.lstrip().startswith("#"):
+            yield first, whole.strip()
+        whole, first = "", number + 1
+
+
+def _of_service(name: str) -> tuple[str | None, str]:
+    """The service that an option is for alone, and the option; None where it is for all of them."""
+    match = _SERVICE.fullmatch(name)
+    known = {option.name for option in OPTIONS}
+    return (match[1], match[2]) if match and name not in known and match[2] in known else (None, name)
 
 
 def _printable(text: str) -> str:
@@ -142,10 +180,7 @@ def _listener(tls: dict[str, _Given], given: dict[str, _Given]) -> str:
 
 def _directory(ldap: dict[str, _Given], given: dict[str, _Given]) -> str:
     """Who the users are: those that Cyrus finds by LDAP, or somebody to be written down."""
-    lines = [
-        f"{_LDAP[name]} = {json.dumps(one.value.replace('%u', '?').replace('%U', '?'), ensure_ascii=False)}"
-        for name, one in ldap.items()
-    ]
+    lines = [f"{_LDAP[name]} = {_of_ldap(name, one.value)}" for name, one in ldap.items()]
     if "ldap_filter" not in ldap:
         lines.append('filter.name = "(uid=?)"')
     lines.append('filter.email = "(mail=?)"')
@@ -156,6 +191,12 @@ def _directory(ldap: dict[str, _Given], given: dict[str, _Given]) -> str:
     for name in ldap:
         del given[name]
     return made
+
+
+def _of_ldap(name: str, value: str) -> str:
+    if name == "ldap_start_tls":
+        return "true" if value.lower() in ("yes", "on", "t", "true", "1") else "false"
+    return json.dumps(value.replace("%u", "?").replace("%U", "?"), ensure_ascii=False)
 
 
 def _whole(above: str, given: Iterable[_Given]) -> str:

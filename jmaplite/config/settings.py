@@ -136,6 +136,9 @@ class Settings:
         instance = self._instances.get(section, {}).get(names)
         if instance is not None:
             place, table = instance
+            if table[0] == "imapd":  # one of Cyrus's options, which means nothing by itself
+                self.mistake(place, dotted(table), f"needs smtp_{rest[-1]} beside it")
+                return
         else:
             table = tuple(section.split("."))
             place = self._first.get(table, self.top())

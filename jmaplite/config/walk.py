@@ -162,10 +162,10 @@ def _cyrus(cyrus: Cyrus, value: object, path: Path, settings: Settings) -> None:
 
 
 def _unknown_to_cyrus(node: Node, key: str) -> str:
-    from jmaplite.config.table.imapd_refused import PREFIXES
+    from jmaplite.config.table.imapd_refused import PREFIXES, UNKNOWN
 
-    reason = next((reason for prefix, reason in PREFIXES.items() if key.startswith(prefix)), None)
-    near = _suggestion(node, key)
+    reason = PREFIXES.get(max((one for one in PREFIXES if key.startswith(one)), key=len, default=""))
+    near = _suggestion(node, key) if reason in (None, UNKNOWN) else ""
     return because(reason) if reason and not near else f"unknown key{near}"
 
 

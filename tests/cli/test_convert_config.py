@@ -103,14 +103,15 @@ def test_the_certificate_is_taken_over_if_it_is_there(tmp_path: Path) -> None:
 
 def test_users_in_ldap_are_found_there() -> None:
     config, left_out = converted(
-        "ldap_uri: ldaps://ldap.example.org\nldap_base: dc=example,dc=org\nldap_bind_dn: cn=reader\n"
-        "ldap_password: hush\nldap_filter: (uid=%U)\nldap_scope: sub\n"
+        "ldap_uri: ldap://ldap.example.org\nldap_base: dc=example,dc=org\nldap_bind_dn: cn=reader\n"
+        "ldap_password: hush\nldap_filter: (uid=%U)\nldap_scope: sub\nldap_start_tls: yes\n"
     )
     assert [option for _, option, _ in left_out] == ["ldap_scope"]
     directory = config.directory
+    assert directory.ldap.tls_enable
     assert (directory.type, directory.url, directory.ldap.base_dn) == (
         "ldap",
-        "ldaps://ldap.example.org",
+        "ldap://ldap.example.org",
         "dc=example,dc=org",
     )
     assert (directory.ldap.bind_dn, directory.ldap.bind_secret, directory.ldap.filter_name) == (
@@ -118,6 +119,32 @@ def test_users_in_ldap_are_found_there() -> None:
         "hush",
         "(uid=?)",
     )
+
+
+def test_what_is_for_the_web_alone_counts_and_what_is_for_other_services_does_not() -> None:
+    config, left_out = converted(
+        "servername: all.example.org\nhttp_servername: web.example.org\nimap_servername: imap.example.org\n"
+        "sieve_maxscripts: 7\nhttp_jwt_max_age: 1\n"
+    )
+    assert (config.server.hostname, config.sieve.max_scripts) == ("web.example.org", 7)
+    assert [(line, option) for line, option, _ in left_out] == [
+        (1, "servername"),
+        (3, "imap_servername"),
+        (5, "http_jwt_max_age"),
+    ]
+    assert [reason for _, _, reason in left_out[:2]] == [
+        "is set for the service on line 2",
+        "is for the service imap alone",
+    ]
+
+
+def test_lines_go_on_after_a_backslash_and_other_files_are_told() -> None:
+    config, left_out = converted(
+        "httpallowcors: https://a.example, \\\n  https://b.example\n@include: /etc/more.conf\nconversations: no"
+    )
+    assert config.cors.wildmat == "https://a.example,   https://b.example"
+    assert config.conversations.enable is False
+    assert left_out == [(3, "@include: /etc/more.conf", "is another file: convert that as well")]
 
 
 def test_the_command_keeps_the_two_apart(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ REASONS: dict[str, str] = {
     "http_jwt_max_age": _TOKENS,
     "search_maxsize": "how much of a message is searched is fixed here",
     "search_skiphtml": "HTML is searched by its text",
+    "search_index_parts": "a message is searched as a whole",
+    "search_query_language": "words are searched as they are, in any language",
     "search_stopword_path": "no words are left out",
     "search_attachment_extractor_url": _TEXT_ONLY,
     "search_attachment_extractor_request_timeout": _TEXT_ONLY,
@@ -91,34 +93,70 @@ REASONS: dict[str, str] = {
     "debug": "is log.level here",
 }
 
-PREFIXES: dict[str, str] = {
-    "archive": "mail is not moved to another place by age",
-    "annotation": _NO_ANNOTATIONS,
-    "autocreate": "an account is made with the first log-in or delivery, with the mailboxes of [jmap.folders]",
-    "backup": "`jmaplite backup` does it",
-    "cal": _CALENDARS,
-    "carddav": _CONTACTS,
-    "conversations_": "is not known here",
-    "http": "is not known here",
-    "idle": _IMAP,
-    "imap": _IMAP,
-    "jmap_": "is not known here",
-    "ldap_": 'is in [directory."NAME"] with type = "ldap"',
-    "lmtp": 'is in a listener with protocol = "lmtp"',
-    "metapartition": "[store] path says where mail is kept",
-    "mupdate": "there is no murder of servers",
-    "nntp": _IMAP,
-    "partition-": "[store] path says where mail is kept",
-    "pop": _IMAP,
-    "proxy": "there is no murder of servers",
-    "quota": "quotas stand in the directory",
-    "sasl_": 'who may log in stands in [directory."NAME"]; Basic and Bearer are spoken',
-    "search": "is not known here",
-    "sieve": "is not known here",
-    "sql_": 'is in [directory."NAME"] with type = "sql"',
-    "sync_": "is the backup's business: `jmaplite backup`",
-    "tls_": "is in server.listener.NAME.tls",
-    "userprefix": _IMAP,
-    "virusscan": "is for a mail transfer agent, which stands in front of this server",
+UNKNOWN = "is not known here"
+"""Said of what may as well be a slip of the pen: what it may have been meant to be is told instead."""
+
+_BEGINNINGS: dict[str, str] = {
+    UNKNOWN: "conversations_ http jmap_ search sieve",
+    "mail is not moved to another place by age": "archive",
+    _NO_ANNOTATIONS: "annotation",
+    "an account is made with the first log-in or delivery, with the mailboxes of [jmap.folders]": (
+        "anysievefolder autocreate autosievefolders autosubscribe createonpost generate_compiled_sieve_script "
+        "mailbox_default_options mailbox_initial_flags"
+    ),
+    "`jmaplite backup` does it": "backup xbackup",
+    "is the backup's business: `jmaplite backup`": "restore_ sync_",
+    _CALENDARS: "cal ischedule icalendar zoneinfo",
+    _CONTACTS: "carddav vcard",
+    _DAV: "dav webdav",
+    "feeds are not served": "rss_",
+    "push is that of RFC 8620 §7": "aps_",
+    _IMAP: (
+        "allowallsubscribe allowapop allowdeleted allownewnews altprefix autoexpunge commandmintimer "
+        "disable_shared_namespace disable_user_namespace disconnect_on_vanished_mailbox fastmailsharing "
+        "flushseenstate foolstupidclients idle ignorereference imap improved_mboxlist_sort literalminus maxquoted "
+        "maxword netscapeurl news nntp outbox_sendlater partition-news pop sharedprefix specialusealways "
+        "suppress_capabilities telemetry timeout uidl_format unicodeheaders userprefix xlist"
+    ),
+    "who may see an account is said by groups in the directory": (
+        "acl_ allowsetacl allowusermoves anyoneuseracl defaultacl delete_unsubscribe deleteright "
+        "implicit_owner_rights loginuseacl reverseacls unix_group_enable userdeny"
+    ),
+    "what is destroyed is gone": "deletedprefix",
+    "there is no murder of servers, and no replica": (
+        "client_ defaultserver force_sasl_client_mech hostname_ mupdate proxy readonly replicaonly "
+        "serverlist submitservers"
+    ),
+    "the store has one kind of files, and a layout of its own": (
+        "caringo debug_writefail duplicate_db lock_debugtime mailbox_legacy mboxkey mboxlist mboxname "
+        "object_storage openio proc_path reverseuniqueids seenstate singleinstancestore skiplist sortcache statuscache "
+        "sub_db subscription_db tlscache_db"
+    ),
+    "[store] path says where mail is kept": "metapartition partition- partition_",
+    "[log] says what is logged": "auditlog chatty debug_ iolog logtimestamps syslog_",
+    "is for the service manager: see what `jmaplite print-unit` writes": "cyrus_ cyrusmaster master_ srvtab",
+    "jmap.rate-limit slows down whoever guesses or asks too often": "failedloginpause maxlogins plaintextlogin soft_",
+    'users in LDAP stand in [directory."NAME"] with type = "ldap"': "ldap_",
+    'users in a database stand in [directory."NAME"] with type = "sql"': "sql_",
+    "groups stand in the directory": "afspts auth_mech pts ptloader",
+    'who may log in stands in [directory."NAME"]; Basic and Bearer are spoken': "sasl_",
+    "names are what the directory says": "crossdomains normalizeuid username_tolower",
+    'mail comes in by a listener with protocol = "lmtp", and this cannot be chosen there': "lmtp",
+    'is bind = "unix:PATH" of a listener with protocol = "lmtp"': "lmtpsocket",
+    "mail that comes in is taken as real mail is": "maxheaderlines rfc2046 rfc2047 rfc3028",
+    "there are no mailboxes that everybody may post to": "postspec postuser",
+    _EVENTS: "mailnotifier notify",
+    'health and metrics are served on a listener with protocol = "admin"': "prometheus",
+    "quotas stand in the directory": "quota",
+    "mail leaves by [relay], under the address of its sender": "sendmail_ srs_",
+    "is left to the system": "qosmarking",
+    "is always on: who has gone without a word is noticed in some minutes": "tcp_keepalive",
+    "TLS is set in [server.listener.NAME.tls] and [certificate.NAME]": "tls_",
+    "mailboxes have a depth and a length of their names: [jmap.mailbox]": "user_folder_limit",
+    "is for a mail transfer agent, which stands in front of this server": "virusscan",
 }
-"""What else may stand in an imapd.conf, by the beginning of the name, with the reason."""
+
+PREFIXES: dict[str, str] = {
+    prefix: reason for reason, prefixes in _BEGINNINGS.items() for prefix in sorted(prefixes.split())
+}
+"""What else may stand in an imapd.conf, by the beginning of the name, with the reason; the longest one counts."""
