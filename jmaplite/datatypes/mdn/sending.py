@@ -11,22 +11,21 @@ from jmaplite.blobs import Staged
 from jmaplite.core.context import Access, Arguments, Context, Response
 from jmaplite.core.errors import MethodError, SetError, invalid_arguments, invalid_properties
 from jmaplite.core.kinds import utc_date
-from jmaplite.core.methods import STANDARD
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, writable
 from jmaplite.core.schema import REQUIRED, Argument
 from jmaplite.datatypes.mail import EMAIL, MAIL
 from jmaplite.datatypes.mail.filing import refile
+from jmaplite.datatypes.mail.following import set_emails
 from jmaplite.datatypes.mail.placing import read_placing
 from jmaplite.datatypes.mdn.values import account, checked
 from jmaplite.datatypes.submission import IDENTITY, SUBMISSION, queue, rate
 from jmaplite.datatypes.submission.addresses import is_address, plain, some_allows
 from jmaplite.datatypes.submission.capability import submission_settings
 from jmaplite.formats import compose, mdn, mime
-from jmaplite.store import Reader, StoreError, UnknownAccount, Writer
+from jmaplite.store import Reader, Writer
 
 SENT = "$mdnsent"
 
-_SET_EMAIL = STANDARD["set"](EMAIL)
 _SIGNATURE = Signature(
     {
         "accountId": ACCOUNT_ID,
@@ -125,7 +124,7 @@ def send(ctx: Context, given: Arguments) -> Response:
     for creation_id in sent:
         email_id = EMAIL.format_id(ready[creation_id].asked.number)
         patches.setdefault(email_id, {}).update(updates[f"#{creation_id}"])
-    return [("MDN/send", answer), _set_email(ctx, {"accountId": access.account_id, "update": patches})]
+    return [("MDN/send", answer), set_emails(ctx, {"accountId": access.account_id, "update": patches})]
 
 
 def _identity(ctx: Context, access: Access, tx: Reader, reference: str) -> _Identity:
@@ -295,15 +294,3 @@ def _commit(ctx: Context, tx: Writer, ready: _Ready) -> None:
     # Nothing comes back when it cannot be delivered (RFC 8098 §3).
     sent = queue.send(tx, ctx.services.blobs, ready.staged, ready.header_end, "", ready.asked.recipients, int(now))
     rate.count(tx, sent, len(ready.asked.recipients), settings.rate, now)
-
-
-def _set_email(ctx: Context, arguments: Arguments) -> tuple[str, dict[str, Any]]:
-    """The implicit Email/set; the notifications are sent, so no failure may hide them."""
-    try:
-        return "Email/set", dict(_SET_EMAIL(ctx, arguments))
-    except MethodError as error:
-        return "error", error.to_json()
-    except UnknownAccount:
-        return "error", {"type": "accountNotFound"}
-    except StoreError:
-        return "error", {"type": "serverUnavailable"}

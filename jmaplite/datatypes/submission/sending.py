@@ -10,9 +10,8 @@ from jmaplite.core.errors import MethodError
 from jmaplite.core.methods import STANDARD
 from jmaplite.core.methods.arguments import Signature
 from jmaplite.core.schema import Argument
-from jmaplite.datatypes.mail import EMAIL
+from jmaplite.datatypes.mail.following import set_emails
 from jmaplite.datatypes.submission.submission import EMAIL_SUBMISSION
-from jmaplite.store import StoreError, UnknownAccount
 
 _FOLLOWING = Signature(
     {
@@ -21,7 +20,6 @@ _FOLLOWING = Signature(
     }
 )
 _SUBMIT = STANDARD["set"](EMAIL_SUBMISSION)
-_SET_EMAIL = STANDARD["set"](EMAIL)
 
 
 @EMAIL_SUBMISSION.method("set")
@@ -55,7 +53,7 @@ def set_(ctx: Context, given: Arguments) -> Response:
     responses = [("EmailSubmission/set", answer)]
     if patches or ended:
         arguments = {"accountId": access.account_id, "update": patches, "destroy": list(dict.fromkeys(ended))}
-        responses.append(_set_email(ctx, arguments))
+        responses.append(set_emails(ctx, arguments))
     return responses
 
 
@@ -68,15 +66,3 @@ def _email_ids(ctx: Context, access: Access, references: Iterable[str]) -> dict[
     with ctx.account(access).read() as tx:
         found = EMAIL_SUBMISSION.records.read(ctx, access, tx, numbers, ("emailId",), {})
     return {record["id"]: record["emailId"] for record in found.values()}
-
-
-def _set_email(ctx: Context, arguments: Arguments) -> tuple[str, dict[str, Any]]:
-    """The implicit Email/set; the submissions are made, so no failure may hide them."""
-    try:
-        return "Email/set", dict(_SET_EMAIL(ctx, arguments))
-    except MethodError as error:
-        return "error", error.to_json()
-    except UnknownAccount:
-        return "error", {"type": "accountNotFound"}
-    except StoreError:
-        return "error", {"type": "serverUnavailable"}
