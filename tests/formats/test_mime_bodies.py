@@ -308,6 +308,10 @@ class TestBodyValue:
             (b'ab<a href="x">cd', 15, 'ab<a href="x">c'),
             (b"1 < 2 and so on", 9, "1 < 2 and"),
             (b"ab</b>cd", 4, "ab"),
+            (b'ab<a title="x > y">cd', 17, "ab"),
+            (b"ab<a title = 'x > y'>cd", 22, "ab<a title = 'x > y'>c"),
+            (b"<p don't>ab<p>c", 10, "<p don't>a"),
+            (b'ab<!-- c="d -->ef', 16, 'ab<!-- c="d -->e'),
         ],
     )
     def test_html_is_not_truncated_inside_a_tag(self, html: bytes, limit: int, expected: str) -> None:

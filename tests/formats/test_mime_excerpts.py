@@ -118,6 +118,33 @@ class TestSearchText:
     def test_it_is_bounded_but_names_stay(self) -> None:
         assert searched(self.OCTETS, 11).split() == ["plain", "words", "table.csv", "photo.png"]
 
+    @pytest.mark.parametrize("kind", ["message/rfc822", "message/global"])
+    def test_it_holds_what_a_reader_sees_of_messages_inside(self, kind: str) -> None:
+        """RFC 8621 §4.4.1 body."""
+        inner = (
+            b"From: =?utf-8?q?J=C3=B6rg?= <j@x.test>\nTo: t@x.test\nSubject: Inside\nX-Other: hidden\n"
+            b"Content-Type: text/html\n\n<b>bold</b><!-- hidden -->"
+        )
+        octets = b"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: %b\n\n%b\n--a--" % (
+            kind.encode(),
+            inner,
+        )
+        assert searched(octets).split() == ["Inside", "Jörg", "j@x.test", "t@x.test", "bold"]
+        encoded = b"Content-Type: %b\nContent-Transfer-Encoding: base64\n\n%b" % (
+            kind.encode(),
+            base64.b64encode(inner),
+        )
+        assert searched(encoded).split() == ["Inside", "Jörg", "j@x.test", "t@x.test", "bold"]
+
+    def test_it_holds_reports(self) -> None:
+        assert searched(b"Content-Type: message/delivery-status\n\nAction: failed\n").split() == ["Action:", "failed"]
+
+    def test_messages_in_messages_are_looked_into_up_to_a_depth(self) -> None:
+        octets = b"Subject: deepest\n\n"
+        for depth in range(11):
+            octets = b"Subject: s%d\nContent-Type: message/rfc822\n\n%b" % (depth, octets)
+        assert searched(octets).split() == [f"s{depth}" for depth in range(9, -1, -1)]
+
     def test_a_long_part_is_cut_at_a_line(self) -> None:
         assert searched(b"\nfirst line\nsecond line\n", 15) == "first line\n"
 

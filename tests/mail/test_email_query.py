@@ -373,7 +373,9 @@ def test_all_search_strings_of_a_filter_have_at_most_512_words(alice: Client) ->
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [(["List-Id"], "list"), (["list-id"], "list"), (["LIST-ID", ""], "list"), (["List-Id", "Some"], "list"),
-     (["List-Id", "some list"], "list"), (["List-Id", "other"], ""), (["X-None"], ""), (["X"], ""), (["List"], ""),
+     (["List-Id", "some list"], "list"), (["List-Id", "list  SOME"], "list"), (["List-Id", '"some list"'], "list"),
+     (["List-Id", '"list some"'], ""), (["List-Id", "some other"], ""), (["List-Id", "other"], ""),
+     (["X-None"], ""), (["X"], ""), (["List"], ""),
      (["Subject", "café"], "plain"), (["Subject", "CAFÉ"], "plain"), (["Subject", "utf-8"], ""),
      (["Subject", ""], "list plain"), (["X_%"], ""), (["Received", "second"], "plain"),
      (["Received", "first"], "plain"),
@@ -390,6 +392,27 @@ def test_header_condition(alice: Client, wanted: list[str], expected: str) -> No
 
 def headers(*texts: str) -> dict[str, Any]:
     return {"operator": "OR", "conditions": [{"header": ["List-Id", text]} for text in texts]}
+
+
+def test_words_to_find_in_a_header_field_have_to_be_in_the_same_one(alice: Client) -> None:
+    found = add(alice, more="X-A: one two\r\nX-A: three")
+    assert ids(alice, {"header": ["X-A", "two one"]}) == [found]
+    assert ids(alice, {"header": ["X-A", "one three"]}) == []
+
+
+def test_words_to_find_in_a_header_field_count_like_others(alice: Client) -> None:
+    assert ids(alice, {"header": ["X-A", "the " * 64]}) == []
+    assert alice.error("Email/query", filter={"header": ["X-A", "the " * 65]}) == "unsupportedFilter"
+    assert alice.error("Email/query", filter=headers(*["one two"] * 16)) == "unsupportedFilter"
+
+
+def test_messages_inside_are_searched(alice: Client) -> None:
+    """RFC 8621 §4.4.1 body: parts of text/* and message/* are not left out."""
+    inner = "Subject: Marsupials\r\nFrom: Wombat <w@x.test>\r\n\r\nburrowing"
+    found = add(alice, body=inner, more="MIME-Version: 1.0\r\nContent-Type: message/rfc822")
+    for word in ("marsupials", "wombat", "burrowing"):
+        assert ids(alice, {"body": word}) == ids(alice, {"text": word}) == [found]
+    assert ids(alice, {"subject": "marsupials"}) == ids(alice, {"from": "wombat"}) == []
 
 
 def test_text_to_find_in_a_header_field_is_short(alice: Client) -> None:

@@ -120,6 +120,13 @@ def test_encoded_parts_are_searched(alice: Client) -> None:
     assert found["preview"] == "hay <mark>needle</mark> hay"
 
 
+def test_messages_inside_are_searched(alice: Client) -> None:
+    body = "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: a needle\r\n\r\nhay and needle\r\n--b--"
+    octets = message("x", body, more="Content-Type: multipart/mixed; boundary=b")
+    assert snippet(alice, octets, {"body": "hay"})["preview"] == "<mark>hay</mark> and needle"
+    assert snippet(alice, octets, {"text": "needle"})["preview"] == "a <mark>needle</mark>"
+
+
 def test_the_densest_place_is_shown(alice: Client) -> None:
     body = "alpha first " + "hay " * 200 + "then alpha beta alpha " + "hay " * 200 + "beta"
     found = snippet(alice, message("x", body), {"body": "alpha beta"})

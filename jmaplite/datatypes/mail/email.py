@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import normalize
 
 from jmaplite.core.conditions import Scan
 from jmaplite.core.context import Context
@@ -15,7 +16,7 @@ from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.mail.body import BODY_ARGUMENTS
 from jmaplite.datatypes.mail.capability import MAIL, mail_settings
 from jmaplite.datatypes.mail.email_records import EmailRecords
-from jmaplite.datatypes.mail.header_fields import header_reader
+from jmaplite.datatypes.mail.header_fields import header_reader, searched_text
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import sorted_name, sorted_subject
 from jmaplite.datatypes.mail.mailbox import MAILBOX
@@ -293,7 +294,8 @@ for _name, _columns in {
 def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
     """RFC 8621 §4.4.1: has a header field of the name, with the text in it if one is given.
 
-    Names are kept with the Email; for the text, the header of each message that has the field is read.
+    Words and phrases are told apart as elsewhere, but may begin and end anywhere in a value. Names are kept with the
+    Email; for the text, the header of each message that has the field is read.
     """
     if len(value) not in (1, 2) or not re.fullmatch(r"[!-9;-~]{1,1000}", value[0]):
         raise invalid_arguments("filter: header is the name of a header field, and optionally text to look for")
@@ -306,10 +308,13 @@ def header(ctx: Context, tx: Reader, value: Sequence[str]) -> Scan:
         return named
     sql = "SELECT id, blob FROM email a WHERE a.account=? AND a.header_names LIKE ? ESCAPE '\\'"
     read = header_reader(ctx, tx)
-    wanted = value[1].lower()
+    wanted = [searched_text(" ".join(phrase)) for phrase in words(normalize("NFC", value[1])).phrases]
+    if len(wanted) > _MOST_WORDS:
+        raise MethodError("unsupportedFilter", f"filter: header looks for more than {_MOST_WORDS} words")
     found = [
         str(number)
         for number, digest in tx.rows(sql, tx.account, pattern)
-        if any(wanted in text for text in read(number, digest).texts(name))
+        if any(all(phrase in text for phrase in wanted) for text in read(number, digest).texts(name))
     ]
-    return Scan(f"{{a}}.id IN ({','.join(found)})" if found else "0=1", on_key=True, weight=_HEADER_WEIGHT)
+    weight = _HEADER_WEIGHT + max(0, len(wanted) - 1)
+    return Scan(f"{{a}}.id IN ({','.join(found)})" if found else "0=1", on_key=True, weight=weight)

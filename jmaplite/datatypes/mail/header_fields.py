@@ -13,6 +13,11 @@ from jmaplite.store import Reader
 _MOST_KEPT = 16_000_000  # octets of headers
 
 
+def searched_text(value: str) -> str:
+    """A value, or what is looked for in it, with differences of case and white space gone."""
+    return " ".join(value.lower().split())
+
+
 @dataclass(slots=True)
 class HeaderFields:
     """The fields of one header; `texts` are made when they are first asked for."""
@@ -22,10 +27,11 @@ class HeaderFields:
     _texts: dict[str, list[str]] = field(default_factory=dict)
 
     def texts(self, name: str) -> list[str]:
-        """The values of the fields of a name (in lower case), in lower case themselves."""
+        """The values of the fields of a name (in lower case), as they are searched."""
         found = self._texts.get(name)
         if found is None:
-            found = self._texts[name] = [mime.text(value).lower() for other, value in self.fields if other == name]
+            found = [searched_text(mime.text(value)) for other, value in self.fields if other == name]
+            self._texts[name] = found
         return found
 
 

@@ -19,9 +19,8 @@ from jmaplite.core.schema import REQUIRED, Argument
 from jmaplite.datatypes.mail.capability import MAIL, mail_settings
 from jmaplite.datatypes.mail.email import EMAIL
 from jmaplite.datatypes.mail.search import words
-from jmaplite.formats import html, mime
+from jmaplite.formats import mime
 from jmaplite.formats.mime import Message
-from jmaplite.formats.mime.values import beginning
 from jmaplite.store import Reader, WordFinder
 
 _SIGNATURE = Signature(
@@ -125,19 +124,18 @@ def _snippet(ctx: Context, tx: Reader, wanted: _Wanted, row: tuple[Any, ...]) ->
 
 
 def _body_texts(message: Message, read: Callable[[int, int], bytes]) -> Iterator[str]:
-    """The text of each text part, what is shown first first, until enough was read."""
+    """The texts of each part, what is shown first first, until enough was read."""
     parts = {id(part): part for part in (*message.text_body, *message.html_body, *message.leaves())}
     left = _SEARCHED_OCTETS
     for part in parts.values():
-        if not part.type.startswith("text/") or left <= 0:
+        if not part.type.startswith(("text/", "message/")) or left <= 0:
             continue
         length = part.body_end - part.body_start
         octets = read(part.body_start, min(length, left))
         if len(octets) < length:
             octets = octets[: octets.rfind(b"\n") + 1 or len(octets)]
         left -= length
-        text = beginning(octets, replace(part, body_start=0, body_end=len(octets)), len(octets))
-        yield html.to_text(text) if part.type == "text/html" else text
+        yield from mime.texts(octets, replace(part, body_start=0, body_end=len(octets)), len(octets))
 
 
 def cut(text: str, finder: WordFinder) -> str | None:

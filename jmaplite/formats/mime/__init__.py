@@ -2,7 +2,7 @@
 
 from jmaplite.formats.mime.addressing import addresses, grouped_addresses
 from jmaplite.formats.mime.dates import date, received_at
-from jmaplite.formats.mime.excerpts import preview, search_text
+from jmaplite.formats.mime.excerpts import preview, search_text, texts
 from jmaplite.formats.mime.fields import field_spans, header_fields, raw, text
 from jmaplite.formats.mime.forms import FORMS, allowed_forms, message_ids, urls
 from jmaplite.formats.mime.message import Message, dump, load, parse
@@ -34,6 +34,7 @@ __all__ = [
     "received_at",
     "search_text",
     "text",
+    "texts",
     "thread_subject",
     "urls",
 ]

@@ -7,7 +7,8 @@ import re
 from jmaplite.formats.mime import charsets, transfer
 from jmaplite.formats.mime.structure import Part
 
-_TAG_START = re.compile(r"<[A-Za-z/!?]")
+# In a quoted attribute a ">" ends nothing.
+_TAG = re.compile(r"""<(?:[!?][^>]*+|[A-Za-z/](?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?)?)*|\Z)(>?)""")
 
 
 def part_octets(octets: bytes, part: Part) -> bytes:
@@ -48,7 +49,7 @@ def beginning(octets: bytes, part: Part, limit: int) -> str:
 
 def _without_open_tag(value: str) -> str:
     """The value without a tag at its end that is cut off."""
-    start = value.rfind("<")
-    if start > value.rfind(">") and (_TAG_START.match(value, start) or start == len(value) - 1):
-        return value[:start]
+    for found in _TAG.finditer(value):
+        if not found[1]:
+            return value[: found.start()]
     return value
