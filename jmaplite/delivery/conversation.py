@@ -163,7 +163,9 @@ class Conversation:
         else:
             try:
                 await client.ehlo()
-            except SMTPHeloError:
+            except SMTPHeloError as error:
+                if error.code == 421:
+                    raise
                 await client.helo()
         lines = client.last_ehlo_response.message.split("\n")[1:] if client.last_ehlo_response else []
         words = [line.split() for line in lines if line.split()]
@@ -175,9 +177,20 @@ class Conversation:
         if refusal is not None:
             return [Reply(refusal)] * len(recipients)
         if self.host.protocol == "lmtp":
-            # LMTP answers for each recipient after the message, and aiosmtplib reads one answer.
-            return [(await self._transact(parcel, [one]))[0] for one in recipients]
+            return await self._one_by_one(parcel, recipients)
         return await self._transact(parcel, recipients)
+
+    async def _one_by_one(self, parcel: Parcel, recipients: Sequence[tuple[str, Parameters]]) -> list[Reply]:
+        """LMTP answers for each recipient after the message, and aiosmtplib reads one answer."""
+        replies: list[Reply] = []
+        for one in recipients:
+            try:
+                replies += await self._transact(parcel, [one])
+            except Unreachable as error:
+                if not replies:
+                    raise
+                return replies + [Reply(str(error))] * (len(recipients) - len(replies))
+        return replies
 
     def _refusal(self, parcel: Parcel, recipients: Sequence[tuple[str, Parameters]]) -> str | None:
         """Why a message cannot go by this server at all, as an answer of SMTP."""
@@ -200,7 +213,7 @@ class Conversation:
             raise Unreachable(_failure(error)) from None
         if response.code == 421:
             raise Unreachable(_text(response))
-        if response.code >= 300:
+        if not _is_yes(response):
             return await self._reset([Reply(_text(response), remote)] * len(recipients))
         answers: list[SMTPResponse | None] = []
         final: SMTPResponse | None = None
@@ -209,20 +222,20 @@ class Conversation:
                 answers.append(await self._command("RCPT TO", address, self._of_recipient(parameters)))
                 if answers[-1] is not None and answers[-1].code == 421:
                     break
-            if any(one is not None and one.code < 300 for one in answers):
+            if any(map(_is_yes, answers)):
                 final = await self._data(parcel.octets)
         except (SMTPException, OSError, TimeoutError) as error:
             client.close()
             final = SMTPResponse(451, f"4.4.2 {_words(error)}")
         answers += [None] * (len(recipients) - len(answers))
         replies = [self._reply(answer, final, remote) for answer in answers]
-        return replies if final is not None and final.code < 300 else await self._reset(replies)
+        return replies if _is_yes(final) else await self._reset(replies)
 
     def _reply(self, answer: SMTPResponse | None, final: SMTPResponse | None, remote: str) -> Reply:
         """What came of a recipient: the answer to it, unless it was taken and the message was not (RFC 8621 §7)."""
         if answer is None:
             return Reply(_text(final) if final is not None else "451 4.4.2 The connection ended", remote)
-        if answer.code < 300 and final is not None and final.code >= 300:
+        if _is_yes(answer) and final is not None and not _is_yes(final):
             return Reply(_text(final), remote)
         return Reply(_text(answer), remote, reports="DSN" in self.offers)
 
@@ -233,15 +246,20 @@ class Conversation:
         return replies
 
     async def _data(self, octets: bytes) -> SMTPResponse:
-        """Hand the message over; answers the last word on it."""
+        """Hand the message over; answers the last word on it. Only a 250 that follows a 354 says that it was taken."""
         try:
             return await self._client.data(octets, timeout=max(self.host.timeout, PATIENCE_AFTER_THE_DOT))
         except SMTPResponseException as error:
+            if not 400 <= error.code < 600:
+                raise
             return SMTPResponse(error.code, error.message)
 
     async def _command(self, verb: str, address: str, options: Sequence[str]) -> SMTPResponse:
         line = " ".join([f"{verb}:<{address}>", *options])
-        return await self._client.execute_command(line.encode())
+        response = await self._client.execute_command(line.encode())
+        if not (200 <= response.code < 300 or 400 <= response.code < 600):
+            raise SMTPResponseException(response.code, response.message)
+        return response
 
     def _of_sender(self, parcel: Parcel, *, is_utf8: bool) -> list[str]:
         """The parameters of MAIL that the server knows (RFC 3461 §4.3, RFC 1870, RFC 6152, RFC 6531, RFC 8689)."""
@@ -275,6 +293,10 @@ def _is_ascii(parcel: Parcel, recipients: Sequence[tuple[str, Parameters]]) -> b
     return parcel.sender.isascii() and all(address.isascii() for address, _ in recipients)
 
 
+def _is_yes(response: SMTPResponse | None) -> bool:
+    return response is not None and 200 <= response.code < 300
+
+
 def _text(response: SMTPResponse) -> str:
     return in_one_line(response.code, response.message.split("\n"))
 
@@ -289,4 +311,7 @@ def _failure(error: BaseException) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    said = error.message if isinstance(error, SMTPException) else str(error)
+    if isinstance(error, SMTPResponseException) and error.code > 0:
+        said = f"it said {error.code} {said}"
+    return " ".join(said.split())[:300] or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -81,6 +82,56 @@ def test_a_refused_message_is_what_each_taken_recipient_is_answered() -> None:
         assert [one.text for one in relay.send(parcel("b@x.example", "c@x.example"))] == ["554 5.7.1 spam"] * 2
         there.data = lambda: None
         assert [one.text[:3] for one in relay.send(parcel())] == ["250"]
+
+
+@contextmanager
+def scripted(*answers: bytes) -> Iterator[int]:
+    """The port of a server that greets, answers line after line as it is told, and closes; a 354 is for a message."""
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 there.example\r\n")
+            said = b""
+            for answer in answers:
+                line = lines.readline()
+                while said == GO_ON and line not in (b".\r\n", b""):
+                    line = lines.readline()
+                if not line:
+                    break
+                connection.sendall(answer)
+                said = answer
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, name="scripted")
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
+YES, GO_ON = b"250 ok\r\n", b"354 go on\r\n"
+
+
+@pytest.mark.parametrize("nonsense", [b"Yes!\r\n", b"2\r\n", b"150 x\r\n", b"999 x\r\n", b"-12 x\r\n"])
+@pytest.mark.parametrize("before", [(), (YES,), (YES, YES), (YES, YES, GO_ON)], ids=["MAIL", "RCPT", "DATA", "end"])
+def test_what_is_no_answer_takes_no_message(before: tuple[bytes, ...], nonsense: bytes) -> None:
+    with scripted(YES, *before, nonsense) as port, relaying(Host("127.0.0.1", port, timeout=20.0)) as relay:
+        assert relay.send(parcel())[0].text.startswith("451 4.")
+
+
+@pytest.mark.parametrize("answer", [YES, b"251 ok\r\n"])
+def test_a_yes_to_data_itself_takes_no_message(answer: bytes) -> None:
+    """RFC 5321 §4.3.2: 354 comes first."""
+    with scripted(YES, YES, YES, answer) as port, relaying(Host("127.0.0.1", port, timeout=20.0)) as relay:
+        assert relay.send(parcel())[0].text.startswith("451 4.4.2 ")
+
+
+def test_lmtp_that_ends_between_two_recipients_has_the_first() -> None:
+    """Else it would have the message again."""
+    script = [YES, YES, YES, GO_ON, YES, b"421 4.3.2 bye\r\n"]
+    with scripted(*script) as port, relaying(Host("127.0.0.1", port, protocol="lmtp", timeout=20.0)) as relay:
+        replies = relay.send(parcel("b@x.example", "c@x.example", "d@x.example"))
+    assert [one.text for one in replies] == ["250 ok", "421 4.3.2 bye", "421 4.3.2 bye"]
 
 
 def test_a_burst_takes_one_connection() -> None:
