@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
 
 from jmaplite.datatypes.submission.addresses import plain
+from jmaplite.delivery import replies
+from jmaplite.delivery.gathering import Gathering
 from jmaplite.delivery.incoming import Arriving, Incoming
 from jmaplite.delivery.paths import is_taken, path, refused_sender
+from jmaplite.delivery.trace import brought_by
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +34,7 @@ _LINGER_SECONDS = 10.0
 """How long a last word may wait to be heard."""
 
 _END = b"\r\n.\r\n"
-_CODED = re.compile(r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3} ")
-_BUSY = "452 4.3.1 There is too much mail at once"
-_FAILED = "451 4.3.0 The server failed unexpectedly"
-_TOO_LARGE = "552 5.3.4 The message is too large"
-_STATUS = {
-    "221": "2.0.0",
-    "250": "2.0.0",
-    "421": "4.3.2",
-    "451": "4.3.0",
-    "454": "4.7.0",
-    "500": "5.5.2",
-    "501": "5.5.4",
-    "502": "5.5.1",
-    "503": "5.5.1",
-    "554": "5.5.1",
-}
-"""The status code (RFC 3463) that goes with a reply of aiosmtpd's, which has none."""
+_CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE)
 
 
 class Floor(Protocol):
@@ -92,6 +78,7 @@ class SMTPSpeaker(SMTP):
         self._bare = 0
         self._in_message = False
         self._is_leaving = False
+        self._gathering: Gathering | None = None
         super().__init__(_Hooks(), enable_SMTPUTF8=True, ident="jmaplite", timeout=IDLE_SECONDS, **options)
 
     @property
@@ -111,7 +98,7 @@ class SMTPSpeaker(SMTP):
         if self._bare:
             self._bare -= 1
         else:
-            text = "\r\n".join(_coded(line) for line in text.split("\r\n"))
+            text = "\r\n".join(replies.coded(line) for line in text.split("\r\n"))
         if self.transport is None or self.transport.is_closing():
             raise asyncio.CancelledError  # nobody hears it; uvloop has another error for that than asyncio
         try:
@@ -158,6 +145,8 @@ class SMTPSpeaker(SMTP):
             return "553 5.1.3 The recipient is no address"
         if not address.isascii() and not envelope.smtp_utf8:
             return "553 5.6.7 Such an address needs SMTPUTF8"
+        if self._gathering is not None:
+            return "503 5.5.1 The message has begun"
         if len(envelope.rcpt_tos) >= incoming.office.recipients:
             return "452 4.5.3 Too many recipients"
         address = plain(address)
@@ -175,72 +164,110 @@ class SMTPSpeaker(SMTP):
         if refusal is not None:
             await self.push(refusal)
             return
+        gathering = self._begin(is_stuffed=True)
         self._in_message = True
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            answers = await self._message()
+            answers = await self._message(gathering, self._lines(gathering), is_stuffed=True)
         finally:
             self._in_message = False
-        recipients = self.envelope.rcpt_tos
-        self.envelope = Envelope()
-        if len(answers) == 1 and self.each_answered:
-            answers *= len(recipients)
-        await self.push("\r\n".join(answers) if self.each_answered else _one(answers))
-        if self._is_leaving:
-            self.leave()
+        await self._answer(answers)
 
     def _not_now(self, arg: str | None) -> str | None:
         """Why no message is taken at this moment, as a reply."""
         if arg:
             return "501 5.5.4 Syntax: DATA"
+        if self._gathering is not None:
+            return "503 5.5.1 The message comes by BDAT"
         if not self.envelope.rcpt_tos:
             return "503 5.5.1 There is no recipient"
-        return None if self.floor.hold(0) else _BUSY
+        return None if self.floor.hold(0) else replies.BUSY
 
-    async def _message(self) -> list[str]:
-        """Read a message and deliver it; answers what became of it, for each recipient or once for all."""
-        pieces: list[bytes] = []
-        held, refusal = 0, None
-        most = self.floor.incoming.office.largest * 4 // 3 + len(_END) + 2  # as it comes, every line may be a dot more
+    async def smtp_BDAT(self, arg: str | None) -> None:
+        """Take a chunk of a message (RFC 3030 §2); if a 250 answers the last one, the message is durable."""
+        found = _CHUNK.fullmatch(arg or "")
+        if found is None:  # how much there is that is no command, nobody knows
+            self._farewell("501 5.5.4 Syntax: BDAT octets [LAST]")
+            return
+        gathering = self._gathering or self._begin(is_stuffed=False)
+        if not self.envelope.rcpt_tos:
+            gathering.refusal = "503 5.5.1 There is no recipient"
+        self._in_message = True
         try:
-            async for piece in self._pieces():
-                if refusal is None and held + len(piece) > most:
-                    refusal = _TOO_LARGE
-                elif refusal is None and not self.floor.hold(len(piece)):
-                    refusal = _BUSY
-                if refusal is None:
-                    held += len(piece)
-                    pieces.append(piece)
-                else:
-                    self.floor.hold(-held)
-                    held = 0
-                    pieces.clear()
-            if refusal is not None:
-                return [refusal]
+            chunk = self._chunk(gathering, int(found[1]))
+            if found[2]:
+                answers = await self._message(gathering, chunk, is_stuffed=False)
+            else:
+                async for piece in chunk:
+                    gathering.add(piece)
+        finally:
+            self._in_message = False
+        if found[2]:
+            await self._answer(answers)
+        else:
+            await self._say(gathering.refusal or f"250 2.0.0 {found[1]} octets taken")
+
+    def _begin(self, *, is_stuffed: bool) -> Gathering:
+        """A message begins to come. If dots are added to it, every line may be a dot more."""
+        largest = self.floor.incoming.office.largest
+        most = largest * 4 // 3 + len(_END) + 2 if is_stuffed else largest
+        self._gathering = Gathering(self.floor.hold, most, self.loop.time() + LONGEST_SECONDS)
+        return self._gathering
+
+    def _create_envelope(self) -> Envelope:
+        """Another transaction: what had come of a message in the one before is let go of."""
+        self._forget()
+        return Envelope()
+
+    def _forget(self) -> None:
+        if self._gathering is not None:
+            self._gathering.drop()
+            self._gathering = None
+
+    async def _answer(self, answers: list[str]) -> None:
+        """Tell what became of a message, which ends the transaction."""
+        recipients = self.envelope.rcpt_tos
+        self.envelope = self._create_envelope()
+        if len(answers) == 1 and self.each_answered:
+            answers *= max(len(recipients), 1)
+        await self._say("\r\n".join(answers) if self.each_answered else replies.one(answers))
+
+    async def _say(self, reply: str) -> None:
+        """Reply to a message, and go if that is all that was waited for."""
+        await self.push(reply)
+        if self._is_leaving:
+            self.leave()
+
+    async def _message(self, gathering: Gathering, pieces: AsyncIterator[bytes], *, is_stuffed: bool) -> list[str]:
+        """Read the rest of a message and deliver it; answers what became of it, for each recipient or once for all."""
+        try:
+            async for piece in pieces:
+                gathering.add(piece)
+            if gathering.refusal is not None:
+                return [gathering.refusal]
             if self._timeout_handle is not None:  # the peer has all its time again when it has been answered
                 self._timeout_handle.cancel()
-            answers: list[str] = await self.floor.run(self._deliver, pieces)
+            answers: list[str] = await self.floor.run(self._deliver, gathering.take(), is_stuffed)
             return answers
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
             return [await self.handle_exception(error)]
         finally:
-            self.floor.hold(-held)
+            gathering.drop()
             if self.transport is not None:
                 self._reset_timeout()
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def _lines(self, gathering: Gathering) -> AsyncIterator[bytes]:
         """A message as it comes: from the CRLF before its first line to the line with a dot, and not an octet more.
 
         Nothing but that line between two CRLF is an end: what one server takes for it and another does not lets
         messages be smuggled.
         """
-        ends = self.loop.time() + LONGEST_SECONDS
         self._reader._buffer[:0] = _END[:2]
         is_whole = False
         while not is_whole:
-            self._reset_timeout(min(IDLE_SECONDS, max(ends - self.loop.time(), 0.001)))
+            self._wait_for_more(gathering)
             try:
                 piece = await self._reader.readuntil(_END)
                 is_whole = True
@@ -248,15 +275,27 @@ class SMTPSpeaker(SMTP):
                 piece = await self._reader.read(more.consumed)
             yield piece
 
-    def _deliver(self, pieces: list[bytes]) -> list[str]:
+    async def _chunk(self, gathering: Gathering, octets: int) -> AsyncIterator[bytes]:
+        """So many octets, whatever they are."""
+        while octets:
+            self._wait_for_more(gathering)
+            piece = await self._reader.readexactly(min(octets, _CHUNK_OCTETS))
+            octets -= len(piece)
+            yield piece
+
+    def _wait_for_more(self, gathering: Gathering) -> None:
+        self._reset_timeout(min(IDLE_SECONDS, max(gathering.ends - self.loop.time(), 0.001)))
+
+    def _deliver(self, pieces: list[bytes], is_stuffed: bool) -> list[str]:
         """Deliver what has come. Takes time."""
         incoming, envelope, session = self.floor.incoming, self.envelope, self.session
         octets = b"".join(pieces)
         pieces.clear()
-        octets = octets.replace(b"\r\n.", b"\r\n")[2:-2]
+        if is_stuffed:
+            octets = octets.replace(b"\r\n.", b"\r\n")[2:-2]
         if len(octets) > incoming.office.largest:
-            return [_TOO_LARGE]
-        peer = _peer(session.host_name or "", session.peer)
+            return [replies.TOO_LARGE]
+        peer = brought_by(session.host_name or "", session.peer)
         return incoming.deliver(
             Arriving(envelope.mail_from, tuple(envelope.rcpt_tos), octets, peer, self._protocol(envelope.smtp_utf8))
         )
@@ -302,7 +341,12 @@ class SMTPSpeaker(SMTP):
             logger.info("TLS did not begin with %s: %s", self.session.peer, error.__cause__ or "it has gone")
         else:
             logger.error("a command of %s failed", self.session.peer, exc_info=error)
-        return _FAILED
+        return replies.FAILED
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody brings the rest of a message."""
+        self._forget()
+        super().connection_lost(error)
 
     def eof_received(self) -> bool:
         """Who has ended his side has gone; the transport closes then, also if nothing has begun yet."""
@@ -347,32 +391,6 @@ class _Hooks:
         """What is offered (RFC 2920, RFC 2034 and what aiosmtpd offers), but no logging in."""
         session.host_name = hostname
         offered = [one[4:] for one in responses if not one[4:].startswith(("AUTH", "HELP", "SIZE"))]
-        offered += [f"SIZE {speaker.floor.incoming.office.largest}", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        offered += [f"SIZE {speaker.floor.incoming.office.largest}", "PIPELINING", "CHUNKING", "ENHANCEDSTATUSCODES"]
         speaker._bare = len(offered)
         return [*(f"250-{one}" for one in offered[:-1]), f"250 {offered[-1]}"]
-
-
-def _one(answers: Sequence[str]) -> str:
-    """One answer for all: whoever got a message is not given it again when it is sent again for the sake of others."""
-    codes = {answer[0] for answer in answers}
-    if codes == {"2", "5"}:
-        return "451 4.3.0 Not everybody can have it"  # told apart when it comes again, and they are asked for
-    return min(answers, key=lambda answer: "425".index(answer[0]))
-
-
-def _coded(reply: str) -> str:
-    """A reply with its status code."""
-    if _CODED.match(reply) or reply[3:4] == "-" or reply[:3] not in _STATUS:
-        return reply
-    return f"{reply[:4]}{_STATUS[reply[:3]]} {reply[4:]}"
-
-
-def _peer(name: str, address: Any) -> str:
-    """Who brings a message, for its Received field: what it calls itself, and where it is (RFC 5321 §4.4)."""
-    name = re.sub(r"[^A-Za-z0-9._:\[\]-]", "_", name or "unknown")[:255]
-    if not isinstance(address, tuple):
-        return f"{name} (unix socket)"
-    at: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(str(address[0]).partition("%")[0])
-    if at.version == 6:
-        at = at.ipv4_mapped or at
-    return f"{name} ([{at}])" if at.version == 4 else f"{name} ([IPv6:{at}])"

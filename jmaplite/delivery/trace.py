@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
 from jmaplite.formats import mime
 
@@ -72,6 +74,17 @@ def traced(
         lines.append(f"\tfor <{recipient}>")
     trace = "\r\n".join(lines) + f";\r\n\t{_date_time(now)}\r\n"
     return trace.encode() + message
+
+
+def brought_by(name: str, address: Any) -> str:
+    """Who brings a message, for its Received field: what it calls itself, and where it is (RFC 5321 §4.4)."""
+    name = re.sub(r"[^A-Za-z0-9._:\[\]-]", "_", name or "unknown")[:255]
+    if not isinstance(address, tuple):
+        return f"{name} (unix socket)"
+    at: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(str(address[0]).partition("%")[0])
+    if at.version == 6:
+        at = at.ipv4_mapped or at
+    return f"{name} ([{at}])" if at.version == 4 else f"{name} ([IPv6:{at}])"
 
 
 def _date_time(seconds: int) -> str:

@@ -16,9 +16,10 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmaplite.delivery import receiving, speaking
+from jmaplite.delivery import receiving, replies, speaking
 from jmaplite.delivery.incoming import Incoming
 from jmaplite.delivery.paths import is_taken, path, refused_sender
+from jmaplite.delivery.trace import brought_by
 from tests.delivery.conftest import Mail, started
 from tests.delivery.test_receiving import MESSAGE, talk
 from tests.web.serving import LoopFactory, until
@@ -345,15 +346,15 @@ def test_a_hostile_name_writes_no_header(mail: Mail) -> None:
     ],
 )
 def test_where_a_peer_is(address: Any, shown: str) -> None:
-    assert speaking._peer("x", address) == shown
+    assert brought_by("x", address) == shown
 
 
 def test_one_answer_for_all_loses_nobody() -> None:
     """Had one of two recipients gone since he was asked for, a 250 would be the end of his copy."""
-    assert speaking._one(["250 2.1.5 a", "550 5.1.1 b"]).startswith("451")
-    assert speaking._one(["250 2.1.5 a", "451 4.3.0 b", "550 5.1.1 c"]).startswith("451")
-    assert speaking._one(["550 5.1.1 a", "550 5.1.1 b"]).startswith("550")
-    assert speaking._one(["250 2.1.5 a"] * 2).startswith("250")
+    assert replies.one(["250 2.1.5 a", "550 5.1.1 b"]).startswith("451")
+    assert replies.one(["250 2.1.5 a", "451 4.3.0 b", "550 5.1.1 c"]).startswith("451")
+    assert replies.one(["550 5.1.1 a", "550 5.1.1 b"]).startswith("550")
+    assert replies.one(["250 2.1.5 a"] * 2).startswith("250")
 
 
 @given(st.text(max_size=60) | st.text(alphabet='<>@:,"\\ a.=[]-S', max_size=60))
