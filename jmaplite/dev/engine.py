@@ -124,7 +124,10 @@ class FixtureEngine(Engine):
             if rule is not None:
                 exchange.response = spoilt(exchange.response, rule.effect)
         except RequestError as error:
-            exchange.status, exchange.response = error.status, dumps(error.to_json())
+            if isinstance(error, Broken) and error.cut:
+                exchange.status = 0
+            else:
+                exchange.status, exchange.response = error.status, dumps(error.to_json())
             raise
         finally:
             self._local.exchange = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 MOST = 2000
 """Exchanges that are kept, the newest."""
@@ -44,7 +45,10 @@ class Warned:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its response, as octets; `began` in seconds since the epoch, `status` that of HTTP."""
+    """One request and its response, as octets; `began` in seconds since the epoch.
+
+    `status` is that of HTTP, or 0 where nothing came back. `lengths` are the octets of bodies that are not kept.
+    """
 
     id: int
     transport: str
@@ -52,7 +56,9 @@ class Exchange:
     began: float
     request: bytes
     url: str = ""
+    verb: str = "POST"
     response: bytes = b""
+    lengths: tuple[int, int] = (0, 0)
     status: int = 200
     milliseconds: float = 0.0
     calls: list[Call] = field(default_factory=list)
@@ -64,6 +70,16 @@ class Exchange:
         """What it takes to keep it."""
         return len(self.request) + len(self.response)
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Octets of the bodies of request and response."""
+        return len(self.request) or self.lengths[0], len(self.response) or self.lengths[1]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it, or one of its calls, was answered with an error, or with nothing."""
+        return not 0 < self.status < 400 or any(call.error for call in self.calls)
+
     def summary(self) -> dict[str, Any]:
         """Everything but request and response."""
         return {
@@ -71,11 +87,12 @@ class Exchange:
             "transport": self.transport,
             "user": self.user,
             "began": self.began,
+            "httpMethod": self.verb,
             "url": self.url,
             "status": self.status,
             "milliseconds": round(self.milliseconds, 3),
-            "requestOctets": len(self.request),
-            "responseOctets": len(self.response),
+            "requestOctets": self.sizes[0],
+            "responseOctets": self.sizes[1],
             "calls": [
                 {
                     "method": call.method,
@@ -113,7 +130,7 @@ class Wanted:
             and (not self.account or any(call.account == self.account for call in one.calls))
             and self.user in ("", one.user)
             and self.transport in ("", one.transport)
-            and (not self.failed or one.status >= 400 or any(call.error for call in one.calls))
+            and (not self.failed or one.has_failed)
             and (not self.warned or bool(one.warnings))
         )
 
@@ -195,14 +212,14 @@ def _entry(one: Exchange, base: str) -> dict[str, Any]:
         "startedDateTime": _date(one.began),
         "time": one.milliseconds,
         "request": {
-            "method": "POST" if one.request else "GET",
+            "method": one.verb,
             "url": url,
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": [],
-            "queryString": [],
+            "queryString": [{"name": name, "value": value} for name, value in parse_qsl(urlsplit(url).query, True)],
             "headersSize": -1,
-            "bodySize": len(one.request),
+            "bodySize": one.sizes[0],
             **post,
         },
         "response": {
@@ -211,10 +228,10 @@ def _entry(one: Exchange, base: str) -> dict[str, Any]:
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": [],
-            "content": {"size": len(one.response), "mimeType": kind, "text": _text(one.response)},
+            "content": {"size": one.sizes[1], "mimeType": kind, "text": _text(one.response)},
             "redirectURL": "",
             "headersSize": -1,
-            "bodySize": len(one.response),
+            "bodySize": one.sizes[1],
         },
         "cache": {},
         "timings": {"send": 0, "wait": one.milliseconds, "receive": 0},

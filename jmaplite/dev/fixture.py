@@ -146,13 +146,15 @@ class Fixture(Extension):
 
     def make_hub(self, store: Store, visible: Visible) -> Hub:
         """The hub to use."""
-        hub = FixtureHub(store, visible, self.faults, self.clock)
+        hub = FixtureHub(store, visible, self.faults, self.exchanges, self.clock)
         self.streams = hub.tells
         return hub
 
     def equip(self, equipment: Equipment) -> Equipment:
         """What the sender of web pushes works with."""
-        return FixtureEquipment(equipment.desk, equipment.client, equipment.glance, faults=self.faults)
+        return FixtureEquipment(
+            equipment.desk, equipment.client, equipment.glance, faults=self.faults, exchanges=self.exchanges
+        )
 
     def relay(self, base: Relay) -> Relay:
         """What captures mail to other servers."""

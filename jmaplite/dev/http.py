@@ -53,20 +53,39 @@ class FixtureSocket(Socket):
         await super().__call__(receive, send)
 
     async def _begin(self, held: ExitStack) -> SocketLimits:
-        limits = await super()._begin(held)
-        if self._principal.credential == PAGE:
+        exchanges = self._app.extensions[FIXTURE].exchanges
+        path = self._scope["path"]
+        logged = Logged(exchanges.number(), "websocket", "", time.time(), b"", path, "GET", status=101)
+        began = time.perf_counter()
+        is_page = False
+        try:
+            limits = await super()._begin(held)
+            is_page = self._principal.credential == PAGE
+            if not is_page:
+                await self._misbehave(logged)
             return limits
+        except (Problem, RequestError) as error:
+            logged.status = logged.status and error.status
+            raise
+        finally:
+            logged.milliseconds = (time.perf_counter() - began) * 1000
+            if not is_page:
+                exchanges.add(logged)
+
+    async def _misbehave(self, logged: Logged) -> None:
+        """What a rule makes of the handshake. Raises Problem."""
         fixture: Fixture = self._app.extensions[FIXTURE]
-        event = Event("websocket", user=self._principal.name, path=self._scope["path"])
-        rule = fixture.faults.fire(event, of="request")
+        logged.user = self._principal.name
+        rule = fixture.faults.fire(Event("websocket", user=logged.user, path=logged.url), of="request")
         if rule is None:
-            return limits
+            return
+        logged.faults.append(rule.id)
         await asyncio.sleep(rule.effect.delay)
         if rule.effect.cut:
+            logged.status = 0
             CONNECTION.get().abort()
         if rule.effect.cut or rule.effect.status is not None:
             raise _failure(rule)
-        return limits
 
     async def _tell_error(self, error: RequestError | Problem, request_id: str | None) -> None:
         """A RequestError object, or the end without an answer."""
@@ -111,8 +130,11 @@ class FixtureExchange(Exchange):
         if request.path.startswith(PREFIX) or self._is_page(fixture, request):
             return await super()._response(request)
         if request.path == _API and request.method == "POST":
+            now, began = time.time(), time.perf_counter()
             response = await super()._response(request)
             self._cut = response.headers.pop(CUT, None) is not None
+            if not isinstance(request.called, list):  # it has not come to the engine, which writes down what does
+                await self._add(fixture, request, response, self._opened(fixture, request, "http", now), began)
             return response
         return await self._logged(fixture, request)
 
@@ -128,10 +150,9 @@ class FixtureExchange(Exchange):
         if request.path == _SESSION and REDIRECT in fixture.quirks:
             return respond_elsewhere(SESSION)
         transport = "eventsource" if request.path == _EVENTS else "http"
-        user = await _user(fixture, request)
-        logged = Logged(fixture.exchanges.number(), transport, user, time.time(), b"", request.path)
-        began = time.perf_counter()
-        rule = fixture.faults.fire(Event(transport, user=user, path=request.path), of="request")
+        logged, began = self._opened(fixture, request, transport, time.time()), time.perf_counter()
+        logged.user = await _user(fixture, request)
+        rule = fixture.faults.fire(Event(transport, user=logged.user, path=request.path), of="request")
         if rule is not None:
             logged.faults.append(rule.id)
             await asyncio.sleep(rule.effect.delay)
@@ -140,21 +161,31 @@ class FixtureExchange(Exchange):
             response = respond(_failure(rule))
         else:
             response = await super()._response(request)
-        logged.user = request.user or user
-        logged.status = response.status_code
-        logged.milliseconds = (time.perf_counter() - began) * 1000
-        if request.path in (_SESSION, SESSION) and response.status_code == 200:
-            await self._note_session(fixture, response)
-        fixture.exchanges.add(logged)
+        await self._add(fixture, request, response, logged, began)
         return response
 
-    async def _note_session(self, fixture: Fixture, response: Response) -> None:
-        """Remember which session a client has got."""
-        if isinstance(response.response, DataBody):
+    @staticmethod
+    def _opened(fixture: Fixture, request: JMAPRequest, transport: str, now: float) -> Logged:
+        query = request.query_string.decode("latin-1")
+        url = f"{request.path}?{query}" if query else request.path
+        return Logged(fixture.exchanges.number(), transport, "", now, b"", url, request.method)
+
+    async def _add(
+        self, fixture: Fixture, request: JMAPRequest, response: Response, logged: Logged, began: float
+    ) -> None:
+        """Put a request into the log: with its answer, if that is a Session or says what is wrong."""
+        logged.user = request.user or logged.user
+        logged.status = 0 if self._cut else response.status_code
+        logged.milliseconds = (time.perf_counter() - began) * 1000
+        logged.lengths = request.content_length or 0, response.content_length or 0
+        is_session = request.path in (_SESSION, SESSION) and response.status_code == 200
+        if isinstance(response.response, DataBody) and not self._cut and (is_session or response.status_code >= 400):
             octets = await response.get_data(as_text=False)
-            zipped = response.headers.get("Content-Encoding") == "gzip"
-            session = orjson.loads(gzip.decompress(octets) if zipped else octets)
-            fixture.pedant.session_fetched(session["username"], session["state"])
+            logged.response = gzip.decompress(octets) if response.headers.get("Content-Encoding") == "gzip" else octets
+            if is_session and octets:
+                session = orjson.loads(logged.response)
+                fixture.pedant.session_fetched(session["username"], session["state"])
+        fixture.exchanges.add(logged)
 
     def _spoilt(self, event: ASGISendEvent) -> tuple[ASGISendEvent, bool]:
         """A piece of the answer as the rule has it, and whether the connection is to end after it."""

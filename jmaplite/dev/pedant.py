@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmaplite.dev.exchanges import Warned
+from jmaplite.dev.exchanges import Warned, states
 
 MANY = 10
 """Records from which on it matters which properties are asked for."""
@@ -18,6 +18,9 @@ POLL_SECONDS = 30.0
 """The same call so many times within so many seconds is polling."""
 
 _MOST_USERS = 1000
+
+_FEW = frozenset({"Identity", "Mailbox", "PushSubscription", "Quota", "SieveScript", "Thread", "VacationResponse"})
+"""Types with few records, or small ones: who fetches all of them does nothing odd."""
 
 ALL_PROPERTIES = "all-properties"
 HAS_MORE_CHANGES = "has-more-changes"
@@ -38,7 +41,7 @@ class _Memory:
     told_stale: str = ""
     more: dict[tuple[str, str], str] = field(default_factory=dict)
     lost: dict[tuple[str, str], str] = field(default_factory=dict)
-    polls: OrderedDict[tuple[str, str, str], list[float]] = field(default_factory=OrderedDict)
+    polls: OrderedDict[tuple[str, str, str], tuple[str, list[float]]] = field(default_factory=OrderedDict)
     queried: tuple[str, list[str]] | None = None
 
 
@@ -109,7 +112,7 @@ class Pedant:
         if verb == "changes":
             found += _changes(memory, kind, arguments, answer)
         if verb in ("changes", "query", "get"):
-            found += self._polling(memory, request, name, arguments)
+            found += self._polling(memory, request, name, arguments, answer[1])
         if verb == "get" and memory.queried and memory.queried[0] == kind and arguments.get("ids") == memory.queried[1]:
             text = f"{name} fetches what the {kind}/query of the request before found: one request with #ids would do"
             found.append(Warned(ROUND_TRIP, "RFC 8620 §3.7", text))
@@ -122,36 +125,51 @@ class Pedant:
         text = f"{name} is of {capability}, which the request is not using"
         return [Warned(MISSING_USING, "RFC 8620 §1.8", text)]
 
-    def _polling(self, memory: _Memory, request: Looked, name: str, arguments: Mapping[str, Any]) -> list[Warned]:
+    def _polling(
+        self, memory: _Memory, request: Looked, name: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]
+    ) -> list[Warned]:
+        """Whether it is asked again and again though nothing has changed: after a push it may well be."""
         key = (name, str(arguments.get("accountId")), repr(sorted(arguments.items(), key=lambda item: item[0]))[:500])
-        times = memory.polls.pop(key, [])
-        times = [*(one for one in times if 0 <= request.now - one <= POLL_SECONDS), request.now][-REPEATED:]
-        memory.polls[key] = times
+        state = states(answer)[1]
+        before, times = memory.polls.pop(key, ("", []))
+        kept = (one for one in times if state == before and 0 <= request.now - one <= POLL_SECONDS)
+        times = [*kept, request.now][-REPEATED:]
+        memory.polls[key] = state, times
         while len(memory.polls) > 100:
             memory.polls.popitem(last=False)
         if len(times) < REPEATED or not self._has_stream(request.user):
             return []
-        memory.polls[key] = []
-        text = f"the same {name} {REPEATED} times within {POLL_SECONDS:.0f} seconds, while changes are pushed"
+        memory.polls[key] = state, []
+        text = (
+            f"the same {name} {REPEATED} times in {POLL_SECONDS:.0f} seconds with the same answer: changes are pushed"
+        )
         return [Warned(POLLING, "RFC 8620 §7", text)]
 
 
 def _arguments(kind: str, verb: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> list[Warned]:
     """What is odd about the arguments of one call that was answered."""
     found = []
-    if verb == "get" and arguments.get("properties") is None and len(answer.get("list") or ()) > MANY:
+    is_many = kind not in _FEW
+    if verb == "get" and is_many and arguments.get("properties") is None and len(answer.get("list") or ()) > MANY:
         text = f"{kind}/get fetches all properties of {len(answer['list'])} records: name those that are needed"
         found.append(Warned(ALL_PROPERTIES, "RFC 8620 §5.1", text))
-    if verb == "query" and arguments.get("limit") is None:
+    if verb == "query" and is_many and arguments.get("limit") is None:
         text = f"{kind}/query without a limit: a server may answer with thousands of ids, or with fewer than there are"
         found.append(Warned(UNBOUNDED_QUERY, "RFC 8620 §5.5", text))
     if verb == "set" and kind == "Email":
         for patch in (arguments.get("update") or {}).values():
-            whole = [name for name in ("keywords", "mailboxIds") if isinstance(patch, dict) and name in patch]
-            for name in whole:
+            for name in _replaced(patch):
                 text = f"Email/set replaces all of {name}: a patch of “{name}/...” keeps what others changed meanwhile"
                 found.append(Warned(WHOLE_MAP, "RFC 8620 §5.3", text))
     return found
+
+
+def _replaced(patch: object) -> list[str]:
+    """The maps that a patch replaces as a whole; to have a message in one Mailbox and no other is to move it."""
+    if not isinstance(patch, dict):
+        return []
+    whole = [name for name in ("keywords", "mailboxIds") if isinstance(patch.get(name), dict)]
+    return [name for name in whole if name != "mailboxIds" or len(patch[name]) != 1]
 
 
 def _changes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any
 
 from jmaplite.dev.clock import Clock
 from jmaplite.dev.directory import PAGE
+from jmaplite.dev.exchanges import Exchange, Exchanges
 from jmaplite.dev.faults import Event, Faults, Rule
 from jmaplite.push import Ended, Hub, News, Visible, Watcher
 from jmaplite.push.client import Answer
@@ -98,7 +100,7 @@ class FixtureWatcher(Watcher):
         transport = self._connection.transport if self._connection else ""
         path = self._connection.path if self._connection else ""
         events = (Event(transport, "", account_id, self.principal.name, path) for account_id in news.changed)
-        return next(filter(None, (self._hub.faults.fire(event, of="push") for event in events)), None)
+        return _fired(self._hub.faults, self._hub.exchanges, events)
 
     def _cut(self) -> None:
         if self._connection is not None:
@@ -121,9 +123,10 @@ class FixtureHub(Hub):
 
     kind_of_watcher = FixtureWatcher
 
-    def __init__(self, store: Store, visible: Visible, faults: Faults, clock: Clock) -> None:
+    def __init__(self, store: Store, visible: Visible, faults: Faults, exchanges: Exchanges, clock: Clock) -> None:
         super().__init__(store, visible)
         self.faults = faults
+        self.exchanges = exchanges
         self.listening: set[Watcher] = set()
         self._clock = clock
         self._patient: dict[asyncio.Timeout, _Patience] = {}
@@ -184,6 +187,7 @@ class FixtureEquipment(Equipment):
     """A sender's equipment that loses, repeats or keeps messages where a rule says so."""
 
     faults: Faults = field(kw_only=True)
+    exchanges: Exchanges = field(kw_only=True)
 
     async def post(self, message: Message) -> Answer:
         """Post a message; one that was lost counts as delivered. Raises Refused, Unreachable."""
@@ -204,4 +208,19 @@ class FixtureEquipment(Equipment):
         told = message.told
         accounts = [message.account_id] if told is None else [*told.states, *told.arrived]
         events = (Event("push", "", account_id, message.user, message.url) for account_id in accounts)
-        return next(filter(None, (self.faults.fire(event, of="push") for event in events)), None)
+        return _fired(self.faults, self.exchanges, events)
+
+
+def _fired(faults: Faults, exchanges: Exchanges, events: Iterable[Event]) -> Rule | None:
+    """The first rule that fires on any of the events, which are of one push; it is seen in the log."""
+    for event in events:
+        rule = faults.fire(event, of="push")
+        if rule is not None:
+            is_lost = rule.effect.push == "drop" or rule.effect.drop_stream
+            verb, status = "POST" if event.transport == "push" else "GET", 0 if is_lost else 200
+            number, now = exchanges.number(), time.time()
+            logged = Exchange(number, event.transport, event.user, now, b"", event.path, verb, status=status)
+            logged.faults.append(rule.id)
+            exchanges.add(logged)
+            return rule
+    return None
