@@ -175,6 +175,7 @@ def test_a_script_with_too_many_redirects_is_warned_of(peer: Peer) -> None:
         (b'DELETESCRIPT "active"', b"(ACTIVE)"),
         (b'RENAMESCRIPT "none" "x"', b"(NONEXISTENT)"),
         (b'RENAMESCRIPT "other" "active"', b"(ALREADYEXISTS)"),
+        (b'RENAMESCRIPT "active" "active"', b"(ALREADYEXISTS)"),
         (b'HAVESPACE "x" 99999999', b"(QUOTA/MAXSIZE)"),
         (b'PUTSCRIPT "" "keep;"', b'"'),
         (b'RENAMESCRIPT "other" "a\x7fb"', b'"'),
@@ -259,6 +260,22 @@ def test_a_log_in_may_take_a_second_line_and_fail_twice(stranger: Peer) -> None:
     assert stranger.say(b"UNAUTHENTICATE") == [b"OK"]
     assert stranger.say(b"LISTSCRIPTS")[0].startswith(b"NO")
     assert stranger.log_in("bob").startswith(b"OK")
+
+
+def test_a_log_in_may_be_canceled_as_often_as_one_likes(stranger: Peer) -> None:
+    """RFC 5804 §2.1: the answer is NO, and nothing was guessed."""
+    for _ in range(4):
+        stranger.connection.sendall(b'AUTHENTICATE "PLAIN"\r\n')
+        assert stranger.file.readline() == b'""\r\n'
+        assert stranger.say(b'"*"')[0].startswith(b"NO")
+    assert stranger.log_in().startswith(b"OK")
+
+
+def test_the_strings_of_a_command_have_one_bound_together(stranger: Peer) -> None:
+    one = b" {4096+}\r\n" + b"x" * 4096
+    assert stranger.say(b"NOOP" + one * 2) == [b'NO "NOOP does not take these arguments"']
+    assert stranger.say(b"NOOP" + one * 3)[0].startswith(b"NO (QUOTA/MAXSIZE)")
+    assert stranger.say(b"NOOP") == [b'OK "done"']
 
 
 def test_who_guesses_is_cut_off(stranger: Peer) -> None:

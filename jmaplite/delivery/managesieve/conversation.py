@@ -209,6 +209,8 @@ class Conversation:
             initial = await self._heard(read_string)
         if initial is None:
             raise EOFError
+        if initial == b"*":
+            return response("NO", "canceled")
         pair = _plain(initial)
         self._principal = None if pair is None else await self._run(self._desk.log_in, *pair, self._address)
         if self._principal is not None:

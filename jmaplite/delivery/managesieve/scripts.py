@@ -141,7 +141,10 @@ class Scripts:
         """Give a script another name."""
         self._check_name(new)
         context, account_id = self._context()
-        self._raise(self._set(context, account_id, update={self._known(old): {"name": new}}))
+        script_id = self._known(old)
+        if self._id(new) is not None:  # the script itself has its name already (RFC 5804 §2.11)
+            raise Refused("ALREADYEXISTS", "there is a script of this name")
+        self._raise(self._set(context, account_id, update={script_id: {"name": new}}))
 
     def _context(self) -> tuple[Context, str]:
         """A request of the user's, and the id of the account that it is about."""

@@ -20,7 +20,7 @@ class NotUnderstood(Exception):
 
 
 class TooLarge(Exception):
-    """A command has a string that is larger than is taken; its octets have been passed over."""
+    """A command has strings that are larger than is taken; their octets have been passed over."""
 
 
 class CutOff(Exception):
@@ -37,7 +37,7 @@ class Command:
 
 
 async def read_command(reader: asyncio.StreamReader, most: int) -> Command | None:
-    """The next command, with strings of at most `most` octets; None at the end of the connection.
+    """The next command, with strings of at most `most` octets together; None at the end of the connection.
 
     Raises NotUnderstood, TooLarge, CutOff.
     """
@@ -64,7 +64,7 @@ async def _read_words(reader: asyncio.StreamReader, most: int) -> tuple[list[byt
     words: list[bytes] = []
     are_strings: list[bool] = []
     wrong: Exception | None = None
-    left = _LONGEST_LINE
+    left, room = _LONGEST_LINE, most
     while True:
         line = await _read_line(reader)
         if line is None:
@@ -76,10 +76,11 @@ async def _read_words(reader: asyncio.StreamReader, most: int) -> tuple[list[byt
         wrong = wrong or (NotUnderstood(fault) if fault else None)
         if literal is None:
             break
-        if literal > most:
+        if literal > room:
             await _skip(reader, literal, 16 * most)
             wrong = TooLarge()
         else:
+            room -= literal
             words.append(await _read_exactly(reader, literal))
             are_strings.append(True)
     if wrong is not None:
