@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import h2.events
@@ -15,9 +16,15 @@ import orjson
 from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Body, EndBody, Request, Response
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Request, Response
-from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
+from hypercorn.protocol.h2 import (
+    BUFFER_HIGH_WATER,
+    BUFFER_LOW_WATER,
+    BufferCompleteError,
+    H2Protocol,
+    StreamBuffer,
+)
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import WSStream
@@ -155,6 +162,39 @@ class HTTP1(H11Protocol):
         await self._send_h11_event(h11.EndOfMessage())
 
 
+class Outbox(StreamBuffer):
+    """What waits for the peer of a stream; Hypercorn's has no bound while the peer has no window open."""
+
+    async def push(self, data: bytes) -> None:
+        """Put octets in; if there are many then, wait until most of them have been taken."""
+        if self._complete:
+            raise BufferCompleteError
+        self.buffer.extend(data)
+        await self._is_empty.clear()
+        if len(self.buffer) >= BUFFER_HIGH_WATER:
+            await self._paused.clear()
+            await self._paused.wait()
+
+    async def pop(self, max_length: int) -> bytes:
+        """Take octets out, at most so many."""
+        octets = bytes(self.buffer[:max_length])
+        del self.buffer[:max_length]
+        if len(self.buffer) < BUFFER_LOW_WATER:
+            await self._paused.set()
+        if not self.buffer:
+            await self._is_empty.set()
+        return octets
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What has come for a WebSocket and waits for it, what that takes of the window, and whether it is the last."""
+
+    octets: bytearray = field(default_factory=bytearray)
+    owed: int = 0
+    ended: bool = False
+
+
 class HTTP2(H2Protocol):
     """Hypercorn's HTTP/2, which waits for no peer that has gone or takes nothing.
 
@@ -163,6 +203,10 @@ class HTTP2(H2Protocol):
     """
 
     config: HypercornConfig
+
+    def __init__(self, *about: Any) -> None:
+        super().__init__(*about)
+        self._inboxes: dict[int, _Inbox] = {}
 
     async def handle(self, event: Event) -> None:
         """Take octets from the peer, or its end: then nobody needs to wait for it to take its answers."""
@@ -188,6 +232,10 @@ class HTTP2(H2Protocol):
         for event in events:
             if isinstance(event, h2.events.RequestReceived) and not _is_served(event.headers or []):
                 await self._refuse(event)
+            elif isinstance(event, h2.events.DataReceived | h2.events.StreamEnded) and isinstance(
+                stream := self.streams.get(event.stream_id), WebSocketStream
+            ):
+                self._put_by(stream, event)
             elif isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
                 # The connection has room for others again; the stream has none, so that the peer stops.
                 self.connection.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
@@ -195,32 +243,64 @@ class HTTP2(H2Protocol):
             else:
                 await super()._handle_events([event])
 
+    def _put_by(self, stream: WebSocketStream, event: h2.events.DataReceived | h2.events.StreamEnded) -> None:
+        """Keep what has come for a WebSocket until it has room: behind it comes the window that its answers wait for.
+
+        The peer's window for the stream is what bounds that.
+        """
+        number = event.stream_id
+        inbox = self._inboxes.get(number)
+        if inbox is None:
+            inbox = self._inboxes[number] = _Inbox()
+            self.task_group.spawn(self._hand_on, stream, inbox)
+        if isinstance(event, h2.events.DataReceived):
+            inbox.octets += event.data or b""
+            inbox.owed += event.flow_controlled_length or 0
+        else:
+            inbox.ended = True
+
+    async def _hand_on(self, stream: WebSocketStream, inbox: _Inbox) -> None:
+        """Give a WebSocket what has come for it, until there is no more."""
+        number = stream.stream_id
+        try:
+            while inbox.owed:
+                octets, owed = bytes(inbox.octets), inbox.owed
+                inbox.octets.clear()
+                inbox.owed = 0
+                await stream.handle(Body(stream_id=number, data=octets))
+                self.connection.acknowledge_received_data(owed, number)
+                await self._flush()
+            if inbox.ended:
+                await stream.handle(EndBody(stream_id=number))
+        finally:
+            del self._inboxes[number]
+
     async def _create_stream(self, request: h2.events.RequestReceived) -> None:
         """Begin an answer to a request, or a WebSocket (RFC 8441 §5)."""
         head = list(request.headers or [])
         fields = dict(head)
-        if fields[b":method"] != b"CONNECT":
-            await super()._create_stream(request)
-            return
+        method = fields[b":method"].decode("ascii").upper()
         number = request.stream_id
-        stream = self.streams[number] = WebSocketStream(
+        stream = self.streams[number] = (WebSocketStream if method == "CONNECT" else HTTPStream)(
             self.app, self.config, self.context, self.task_group, self.ssl, self.client, self.server,
             self.stream_send, number,
         )  # fmt: skip
-        self.stream_buffers[number] = StreamBuffer(self.context.event_class)
-        with suppress(DuplicateStreamError):
+        self.stream_buffers[number] = Outbox(self.context.event_class)
+        with suppress(DuplicateStreamError):  # its priority has come before
             self.priority.insert_stream(number)
-        self.priority.block(number)
+            self.priority.block(number)
         await stream.handle(
             Request(
                 stream_id=number,
                 headers=filter_pseudo_headers(head),
                 http_version="2",
-                method="CONNECT",
+                method=method,
                 raw_path=fields[b":path"],
                 state=self.connection_state,
             )
         )
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
 
     async def _refuse(self, request: h2.events.RequestReceived) -> None:
         """Answer a request that no stream is made for; the others of its connection go on (RFC 9113 §8.1.1)."""

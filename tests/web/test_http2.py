@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -16,9 +17,11 @@ import h2.events
 import h2.settings
 import pytest
 import trustme
+from hypercorn.asyncio.worker_context import EventWrapper
 
 from jmaplite.core.limits import Limits
 from jmaplite.web import TLS, CannotListen, HTTPSettings, Listener
+from jmaplite.web.protocols import Outbox
 from tests.web.fakes import FakeEngine
 from tests.web.serving import DEMO, SHORT, Site, serving_fakes, until
 
@@ -177,6 +180,22 @@ def test_a_peer_that_opens_no_window_is_cut_off(site: Site) -> None:
         client.post("/jmap/", b"1")
         until(lambda: site.loop.tasks() > 0)
         until(lambda: site.loop.tasks() == 0)
+
+
+def test_no_more_is_kept_for_a_peer_than_it_takes() -> None:
+    async def fill() -> tuple[bool, bool]:
+        outbox = Outbox(EventWrapper)
+        filling = asyncio.create_task(outbox.push(bytes(100_000)))
+        for most in (16_384, 0, 0):  # a peer whose window ends
+            await asyncio.sleep(0)
+            await outbox.pop(most)
+        await asyncio.sleep(0)
+        before = filling.done()
+        await outbox.pop(100_000)
+        await filling
+        return before, outbox.complete
+
+    assert asyncio.run(fill()) == (False, False)
 
 
 def test_who_opens_no_window_counts_until_it_goes() -> None:

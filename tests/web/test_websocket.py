@@ -184,6 +184,13 @@ def test_extensions_that_are_not_understood_are_left_out(site: Site, offer: str)
     assert b"sec-websocket-extensions" not in answer
 
 
+def test_subprotocols_may_be_asked_for_in_several_lines(site: Site) -> None:
+    for several in ("jmap\r\nSec-WebSocket-Protocol: x", "x\r\nSec-WebSocket-Protocol: jmap"):
+        with site.socket() as connection:
+            connection.sendall(HANDSHAKE.replace("x, jmap", several).encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 101 ")
+
+
 def test_several_requests_are_answered_as_they_are_done(site: Site) -> None:
     with opened(site) as client:
         for number in range(40):
@@ -497,6 +504,18 @@ def test_it_goes_over_http2_too(site: Site) -> None:
         assert client.hear()["changed"] == {site.account: {"Mailbox": state}}
         assert client.end() == 1000
         assert isinstance(client._event(), ev.CloseConnection)  # and the stream has ended
+
+
+def test_over_http2_requests_do_not_keep_back_the_window_for_answers(site: Site) -> None:
+    again = [["Core/echo", {"#a": {"resultOf": "0", "name": "Core/echo", "path": "/a"}}, str(n)] for n in range(1, 10)]
+    calls = [["Core/echo", {"a": "x" * 20_000}, "0"], *again]
+    with site.socket() as connection:
+        client = Stream(connection)
+        for n in range(20):
+            client.tell({"@type": "Request", "id": str(n), "using": [CORE], "methodCalls": calls})
+        client.send(ev.Ping())
+        assert {client.hear()["requestId"] for _ in range(20)} == {str(n) for n in range(20)}
+        assert client.end() == 1000
 
 
 def test_over_http2_a_stream_that_is_ended_or_reset_is_over(site: Site) -> None:
