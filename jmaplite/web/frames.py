@@ -155,7 +155,7 @@ class WebSocketStream(WSStream):
         self.start_time = time.time()
         path, _, query = request.raw_path.partition(b"?")
         try:
-            self.handshake = Handshake(request.headers, request.http_version)
+            self.handshake = Handshake(_joined(request.headers), request.http_version)
             is_valid = self.handshake.is_valid() and _is_key(self.handshake)
         except (UnicodeDecodeError, AttributeError):
             is_valid = False
@@ -315,6 +315,8 @@ class WebSocketStream(WSStream):
                 await self.send(Data(stream_id=self.stream_id, data=bytes(view[begin : begin + PIECE_OCTETS])))
 
     def _await_heartbeat(self) -> None:
+        if self.closed:
+            return  # while something was sent: nobody is asked any more
         limits = self._limits
         seconds = min(limits.heartbeat or limits.timeout, limits.timeout)
         self._timer = asyncio.get_running_loop().call_later(seconds, self.task_group.spawn, self._beat)
@@ -330,6 +332,15 @@ class WebSocketStream(WSStream):
         if self._limits.heartbeat:
             await self._send_wsproto_event(Ping())
         self._await_heartbeat()
+
+
+def _joined(lines: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Header lines in which what may be said in several is said in one (RFC 6455 §11.3.2, §11.3.4)."""
+    lists: dict[bytes, list[bytes]] = {b"sec-websocket-extensions": [], b"sec-websocket-protocol": []}
+    for name, value in lines:
+        if name in lists:
+            lists[name].append(value)
+    return [*lines, *((name, b", ".join(values)) for name, values in lists.items() if len(values) > 1)]
 
 
 def _is_key(handshake: Handshake) -> bool:

@@ -8,13 +8,14 @@ import random
 import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from jmaplite.web import Timeouts
 from tests.web.serving import DEMO, Site, descriptors, serving, until
+from tests.web.sockets import opened
 
 TOTAL = 2000
 AT_ONCE = 100
@@ -154,7 +155,9 @@ def test_nothing_is_left_of_two_thousand(site: Site) -> None:
     assert grown < 1_000_000, "that is more than 500 octets for each"
 
 
-def test_a_client_that_reads_nothing_is_given_up_and_its_answers_with_it(site: Site) -> None:
+@contextmanager
+def reading_nothing(site: Site) -> Iterator[socket.socket]:
+    """A WebSocket whose client has taken none of its answers for a while."""
     large = frame(
         b'{"@type":"Request","using":["urn:ietf:params:jmap:core"],"methodCalls":[["Core/echo",{"a":"%b"},"0"]]}'
         % (b"x" * 90_000)
@@ -165,4 +168,22 @@ def test_a_client_that_reads_nothing_is_given_up_and_its_answers_with_it(site: S
         connection.sendall(SOCKET.replace(b"Sec-WebSocket-Extensions: permessage-deflate\r\n", b""))
         answered(connection)
         sends(*([large] * 400))(connection)
+        yield connection
+
+
+def test_a_client_that_reads_nothing_is_given_up_and_its_answers_with_it(site: Site) -> None:
+    with reading_nothing(site) as connection:
         until(lambda: site.loop.tasks() == 0)
+        octets = b""
+        while b"methodResponses" not in octets:
+            octets += connection.recv(65536)
+
+
+def test_a_client_that_has_gone_is_not_asked_whether_it_is_there(tmp_path: Path) -> None:
+    """Of a ping that waited behind an answer that nobody took nothing is left: whoever runs the loop would be told."""
+    with serving(tmp_path, f'{THROTTLES}\nweb-socket.heartbeat = "10ms"') as site:
+        with reading_nothing(site) as connection:
+            reset(connection)
+        until(lambda: site.loop.tasks() == 0)
+        with opened(site) as other:
+            other.be_pinged(20)
