@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import socket
 import socketserver
 import subprocess
 import tempfile
@@ -18,6 +17,8 @@ from pwd import getpwnam
 
 import pytest
 import trustme
+
+from tests.ports import free_port
 
 USERNAME, PASSWORD = "relay", "a password"
 
@@ -134,8 +135,7 @@ def postfix(domain: str, renamed: Mapping[str, str]) -> Iterator[Postfix]:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(folder / "ca.pem"))
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "tls.pem"))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         listed = ", ".join(f"{{ {one} = {other} }}" for one, other in renamed.items())
         values = {
             "folder": folder,

@@ -26,6 +26,7 @@ import pytest
 
 from jmaplite.delivery.courier import AT_ONCE
 from tests.delivery.sink import sink
+from tests.ports import free_port
 from tests.web.serving import until
 
 CONFIG = """
@@ -63,12 +64,6 @@ DEATHS = 5
 """How often the server dies while another is about to acknowledge a message."""
 
 MAIL, SUBMISSION = "urn:ietf:params:jmap:mail", "urn:ietf:params:jmap:submission"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def handing_over(number: int) -> bytes:
@@ -217,7 +212,7 @@ def test_what_was_submitted_arrives_once(victim: Victim) -> None:
     until(lambda: victim.subjects("bob").total() >= MESSAGES)
     assert victim.subjects("bob") == {f"submission {number}": 1 for number in sorted(submitted)}
     arguments = {"accountId": account, "filter": {"undoStatus": "pending"}}
-    assert victim.call(["EmailSubmission/query", arguments, "q"])[0][1]["ids"] == []
+    until(lambda: victim.call(["EmailSubmission/query", arguments, "q"])[0][1]["ids"] == [])
     victim.stop()
 
 

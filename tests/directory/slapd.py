@@ -16,6 +16,8 @@ import ldap3
 import pytest
 import trustme
 
+from tests.ports import free_ports
+
 BASE = "dc=example,dc=org"
 ADMIN, ADMIN_SECRET = f"cn=admin,{BASE}", "the secret of the admin"
 
@@ -111,7 +113,8 @@ def slapd() -> Iterator[Slapd]:
         certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
         certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
         (folder / "slapd.conf").write_text(CONFIG.replace("FOLDER", str(folder)))
-        server = Slapd(program, folder, *_free_ports())
+        port, tls_port = free_ports(2)
+        server = Slapd(program, folder, port, tls_port)
         server.start()
         try:
             server.add("", ["top", "dcObject", "organization"], dc="example", o="Example")
@@ -120,8 +123,3 @@ def slapd() -> Iterator[Slapd]:
             server.stop()
     finally:
         shutil.rmtree(folder)
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

@@ -148,9 +148,10 @@ def test_the_log_follows(start: Callable[..., Process]) -> None:
     url = server.url()
     server.config.write_text(CONFIG + '[log]\nlevel = "debug"\nformat = "json"\n')
     server.logs("is in use")
-    until(lambda: session(url, basic("demo", "wrong"))[0] == 401 and '"level": "warning"' in server.logged[-1])
+    assert session(url, basic("demo", "wrong"))[0] == 401
+    server.logs('"level": "warning"')
     server.config.write_text(CONFIG + '[log]\nlevel = "error"\n')
-    until(lambda: "is in use" in server.logged[-1])
+    until(lambda: sum("is in use" in line for line in server.logged) == 2)
     server.config.write_text(CONFIG + '[log]\nlevel = "error"\nnonsense = 1\n')
     server.logs("ERROR jmaplite.server.reloading")
 

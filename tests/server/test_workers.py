@@ -29,8 +29,19 @@ Start = Callable[..., Process]
 
 def workers(server: Process) -> set[int]:
     """The processes that a server has started."""
-    path = Path(f"/proc/{server.process.pid}/task")
-    return {int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there, and not waited for by one who does not come."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Client:
@@ -38,6 +49,7 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        self.port = urlsplit(url).port
         try:
             self.account = next(iter(self.get()["accounts"]))
         except BaseException:
@@ -69,12 +81,24 @@ def limit(client: Client) -> int:
     return found
 
 
-def sockets(pid: int) -> int:
-    """How many sockets a process has open."""
-    found = 0
-    for one in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):
-            found += str(one.readlink()).startswith("socket:")
+def worker(server: Process, client: Client) -> int:
+    """The process at the other end of a connection, which has served a request."""
+    own = client.connection.sock.getsockname()
+    found = None
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if int(words[2].partition(":")[2], 16) == own[1] and int(words[1].partition(":")[2], 16) == client.port:
+            found = f"socket:[{words[9]}]"
+    return next(pid for pid in workers(server) if found in descriptors(pid))
+
+
+def descriptors(pid: int) -> dict[str, str]:
+    """The names of all that a process has open, by what they stand for; of a process that has ended none."""
+    found: dict[str, str] = {}
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found[str(one.readlink())] = one.name
     return found
 
 
@@ -85,13 +109,10 @@ def clients(server: Process, url: str) -> Iterator[dict[int, Client]]:
     spare: list[Client] = []
     try:
         while len(found) < 2:
-            before = {pid: sockets(pid) for pid in workers(server)}
-            client = Client(url)
-            worker = next(pid for pid in before if sockets(pid) > before[pid])
-            if worker in found:
-                spare.append(client)
-            else:
-                found[worker] = client
+            spare.append(Client(url))
+            pid = worker(server, spare[-1])
+            if pid not in found:
+                found[pid] = spare.pop()
         yield found
     finally:
         for one in (*found.values(), *spare):
@@ -225,10 +246,10 @@ def test_when_the_one_that_delivers_dies_another_does(start: Start) -> None:
 
 def leads(pid: int) -> bool:
     """Whether a process has locked the file of the lead."""
-    for one in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):
-            if one.readlink().name == "leader":
-                return "FLOCK" in Path(f"/proc/{pid}/fdinfo/{one.name}").read_text()
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for path, name in descriptors(pid).items():
+            if Path(path).name == "leader":
+                return "FLOCK" in Path(f"/proc/{pid}/fdinfo/{name}").read_text()
     return False
 
 
@@ -250,7 +271,7 @@ def test_workers_end_when_the_first_process_is_killed(start: Start) -> None:
     several = workers(server)
     assert upload_limit(url) == 50_000_000
     server.process.kill()
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in several))
+    until(lambda: not any(map(runs, several)))
     server.forget()
 
 
@@ -277,4 +298,4 @@ def test_all_end_when_the_first_is_told_to(start: Start, number: signal.Signals)
     server.told_to_end = True
     server.process.send_signal(number)
     assert server.process.wait(60) == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in several)
+    assert not any(map(runs, several))
