@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -58,7 +58,7 @@ _NOBODY = ""
 
 _WAITING = (
     "SELECT u.digest, b.size FROM blob_upload u JOIN blob b ON b.account = u.account AND b.digest = u.digest "
-    'WHERE u.account = ? AND u."user" = ? AND u.waiting = 1 ORDER BY u.time, u.digest'
+    'WHERE u.account = ? AND u."user" = ? AND u.waiting = 1 ORDER BY u.time, b.id'
 )
 _DROP_UPLOAD = 'DELETE FROM blob_upload WHERE account = ? AND digest = ? AND "user" = ?'
 _WHOLE = "SELECT size, data FROM blob WHERE account = ? AND digest = ?"
@@ -179,13 +179,15 @@ class EmbeddedBlobs:
         """Remember who uploaded a blob and when."""
         tx.execute(_NOTE_UPLOAD, tx.account, digest, user, now, tx.account, digest)
 
-    def make_room(self, tx: Writer, user: str, files: int, octets: int) -> int:
+    def make_room(self, tx: Writer, user: str, files: int, octets: int, spared: Collection[bytes] = ()) -> int:
         """Take out the user's oldest uploads that nothing refers to, until at most so many are left."""
         waiting = tx.rows(_WAITING, tx.account, user)
         count, size, removed = len(waiting), sum(row[1] for row in waiting), 0
         for digest, one in waiting:
             if count <= files and size <= octets:
                 break
+            if digest in spared:
+                continue
             tx.execute(_DROP_UPLOAD, tx.account, digest, user)
             removed += self._forget(tx, digest)
             count, size = count - 1, size - one

@@ -6,7 +6,7 @@ number of objects, and one that nothing refers to any more (or yet) expires.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,10 +61,10 @@ class Blobs(Protocol):
     def note_upload(self, tx: Writer, digest: bytes, user: str, now: int) -> None:
         """Remember who uploaded a blob and when (seconds since the epoch); again resets the expiry."""
 
-    def make_room(self, tx: Writer, user: str, files: int, octets: int) -> int:
+    def make_room(self, tx: Writer, user: str, files: int, octets: int, spared: Collection[bytes] = ()) -> int:
         """Take out a user's oldest uploads that nothing refers to, until at most `files` of `octets` in all are left.
 
-        Answers how many blobs went (RFC 8620 §6).
+        Those of the digests in `spared` stay whatever they take. Answers how many blobs went (RFC 8620 §6).
         """
 
     def refer(self, tx: Writer, digest: bytes, type_name: str, number: int) -> None:

@@ -17,16 +17,14 @@ def keep(services: Services, account_id: str, user: str, staged: Iterable[Staged
     Where the uploader would have more than the quota for such blobs, the oldest make room for the new ones.
     """
     now, limits = int(services.clock()), services.limits
+    files, octets = limits.upload_quota_files or _NO_LIMIT, limits.upload_quota_size or _NO_LIMIT
     wanted = tuple(staged)
-    files = max(0, limits.upload_quota_files - len(wanted)) if limits.upload_quota_files else _NO_LIMIT
-    octets = (
-        max(0, limits.upload_quota_size - sum(one.size for one in wanted)) if limits.upload_quota_size else _NO_LIMIT
-    )
 
     def work(tx: Writer) -> None:
-        services.blobs.make_room(tx, user, files, octets)
         for one in wanted:
             services.blobs.put(tx, one)
             services.blobs.note_upload(tx, one.digest, user, now)
+        # Only now is it known what they take: nothing, if they were there before.
+        services.blobs.make_room(tx, user, files, octets, {one.digest for one in wanted})
 
     services.store.account(account_id).write(work)

@@ -8,7 +8,7 @@ import pytest
 
 from jmaplite.core.limits import Limits
 from jmaplite.core.uploads import keep
-from tests.mail.jmap import Client, Server
+from tests.mail.jmap import Client, Server, message
 
 
 def upload(client: Client, octets: bytes) -> str:
@@ -40,4 +40,31 @@ def test_the_oldest_uploads_make_room(tmp_path: Path, limits: Limits, left: list
     blob_ids = [upload(client, bytes([at]) * 100) for at in range(4)]
 
     assert there(client, blob_ids) == left
+    server.close()
+
+
+def test_of_the_uploads_of_one_second_the_first_go_first(tmp_path: Path) -> None:
+    server = Server(tmp_path, limits=Limits(upload_quota_files=3))
+    client = server.client()
+
+    blob_ids = [client.upload(bytes([at]) * 100) for at in range(8)]
+    upload(client, b"new")
+
+    assert there(client, blob_ids) == [False] * 6 + [True] * 2
+    server.close()
+
+
+@pytest.mark.parametrize("limits", [Limits(upload_quota_files=2), Limits(upload_quota_size=2000)])
+def test_what_is_there_already_needs_no_room(tmp_path: Path, limits: Limits) -> None:
+    """RFC 8620 §6: but for the quota, an upload lasts an hour; octets that were uploaded before take no more of it."""
+    server = Server(tmp_path, limits=limits)
+    client = server.client()
+    sent = message(body="x" * 1500)
+    client.import_(sent)
+
+    blob_ids = [upload(client, b"a" * 1000), upload(client, b"b" * 1000)]
+    for octets in (b"b" * 1000, sent, b"b" * 1000, b"a" * 1000):
+        upload(client, octets)
+
+    assert there(client, blob_ids) == [True, True]
     server.close()
