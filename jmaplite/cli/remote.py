@@ -96,6 +96,12 @@ def export_jmap(config: Config, account: str, client: JMAPClient) -> None:
         target.begin()
         place = f"to {urlsplit(client.api_url).netloc} {client.account_id}"
         known = mail.transferred(owner, place)
+        for path in mail.folders(owner):
+            try:
+                target.mailbox(path)
+            except JMAPError as error:
+                counts["failed"] += 1
+                tell(f"Mailbox {'/'.join(path)}: {error}")
         total = sum(box.total for box in mail.mailboxes(owner))
         try:
             with progress(total, "Exporting") as advance:

@@ -43,10 +43,20 @@ class RemoteAccount:
 
     def folders(self) -> list[Folder]:
         """Every Mailbox, parents first."""
-        boxes = {box["id"]: box for box in self.client.call("Mailbox/get", ids=None)["list"]}
+        boxes = {box["id"]: box for box in self._mailboxes()}
         for number in boxes:
             self._paths[number] = _path(number, boxes)
         return [Folder("/".join(path) or "Inbox", path) for path in sorted(self._paths.values())]
+
+    def _mailboxes(self) -> list[dict[str, Any]]:
+        """All of them at once, or by their ids where there are more than the server gives at once (RFC 8620 §5.1)."""
+        try:
+            return list(self.client.call("Mailbox/get", ids=None)["list"])
+        except JMAPError as error:
+            if error.type != "requestTooLarge":
+                raise
+        pages = self._pages("Mailbox/query")
+        return [box for ids in pages for box in self.client.call("Mailbox/get", ids=ids)["list"]]
 
     def count(self) -> int:
         """How many Emails there are."""
@@ -56,26 +66,27 @@ class RemoteAccount:
     def emails(self, known: set[str]) -> Iterator[RemoteEmail]:
         """Every Email, the oldest first, but for those whose ids are known."""
         properties = ["blobId", "mailboxIds", "keywords", "receivedAt"]
-        for ids in self._pages():
+        for ids in self._pages("Email/query", "receivedAt"):
             wanted = [number for number in ids if number not in known]
             if not wanted:
                 continue
             for record in self.client.call("Email/get", ids=wanted, properties=properties)["list"]:
                 yield RemoteEmail(record["id"], tuple(self._found(record)))
 
-    def _pages(self) -> Iterator[list[str]]:
-        """The ids of all Emails, each once, in as many at a time as the server gives; by date where it can do that."""
+    def _pages(self, method: str, by: str | None = None) -> Iterator[list[str]]:
+        """All ids that there are, each once, in as many at a time as the server gives; sorted where it can do that."""
         most = self.client.session["capabilities"].get(CORE, {}).get("maxObjectsInGet")
         arguments: dict[str, Any] = {"limit": min(PAGE, most) if isinstance(most, int) and most > 0 else PAGE}
-        sort = [{"property": "receivedAt", "isAscending": True}]
-        try:
-            self.client.call("Email/query", limit=1, sort=sort)
-            arguments["sort"] = sort
-        except JMAPError as error:
-            if error.type != "unsupportedSort":
-                raise
+        if by is not None:
+            sort = [{"property": by, "isAscending": True}]
+            try:
+                self.client.call(method, limit=1, sort=sort)
+                arguments["sort"] = sort
+            except JMAPError as error:
+                if error.type != "unsupportedSort":
+                    raise
         position, seen = 0, set[str]()
-        while ids := self.client.call("Email/query", position=position, **arguments)["ids"]:
+        while ids := self.client.call(method, position=position, **arguments)["ids"]:
             position += len(ids)
             new = [number for number in dict.fromkeys(ids) if number not in seen]
             if not new:
@@ -150,6 +161,8 @@ class RemoteTarget:
 
     def mailbox(self, path: MailboxPath) -> str:
         """The id of the Mailbox of a path there, made if it is not there."""
+        if path == ("Inbox",):  # above what is beneath it
+            path = ()
         if path not in self._boxes:
             parent = self.mailbox(path[:-1]) if len(path) > 1 else None
             create = {"name": path[-1] if path else "Inbox", "parentId": parent}

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from jmaplite.client import JMAPClient
+from jmaplite.datatypes.mail.transfer.names import MailboxAt, paths_for_others
 from jmaplite.dev.exchanges import Wanted
 from jmaplite.dev.in_process import FixtureServer
-from jmaplite.formats.mailboxes import Flags, Incoming
+from jmaplite.formats.mailboxes import Flags, Folder, Incoming
 from tests.cli.mail_site import Site, message
 
 
@@ -118,6 +119,48 @@ def test_mail_goes_to_another_server_and_does_not_go_twice(site: Site, there: Th
     code, output = there.run(site, "export")
     assert (code, "0 imported" in output) == (0, True)
     assert len(there.client.call("Email/query", limit=10)["ids"]) == 2
+
+
+def test_mailboxes_go_there_by_their_roles_and_without_mail_too(site: Site, there: There) -> None:
+    site.bring(Incoming("", message(1), ("Inbox", "Later")), Incoming("", message(2), ("Sent", "Old")))
+    with site.transfer() as mail:
+        owner = mail.owner("ann")
+        list(mail.run(owner, [Folder("", ("Empty",))]))
+    code, output = there.run(site, "export")
+    assert code == 0, output
+    boxes = {box["id"]: box for box in there.client.call("Mailbox/get", ids=None)["list"]}
+    found = {
+        (boxes[box["parentId"]]["role"] if box["parentId"] else None, box["name"]): box["totalEmails"]
+        for box in boxes.values()
+        if not box["role"]
+    }
+    assert found == {("inbox", "Later"): 1, ("sent", "Old"): 1, (None, "Empty"): 0}
+    there.client.call("Mailbox/set", update={there.client.mailbox("sent"): {"name": "Gesendet"}})
+    there.run(site, "import")
+    assert {"Inbox/Later", "Sent/Old", "Empty"} <= set(site.folders())
+    assert "Gesendet" not in site.folders()
+
+
+def test_a_role_is_what_a_mailbox_is_known_by_there_too() -> None:
+    boxes = [
+        MailboxAt(1, ("Eingang",), "inbox", 0),
+        MailboxAt(2, ("Eingang", "Gesendet"), "sent", 0),
+        MailboxAt(3, ("Eingang", "Gesendet", "Alt"), None, 0),
+        MailboxAt(4, ("Eingang", "Rest"), None, 0),
+        MailboxAt(5, ("Rest",), "important", 0),
+    ]
+    assert paths_for_others(boxes) == {1: (), 2: ("Sent",), 3: ("Sent", "Alt"), 4: ("Inbox", "Rest"), 5: ("Rest",)}
+
+
+def test_a_server_that_gives_little_at_a_time_gives_all(site: Site, there: There) -> None:
+    for number in range(5):
+        there.deliver(message(number), (f"Box {number}",))
+    refusal = {"match": {"method": "Mailbox/get"}, "effect": {"methodError": "requestTooLarge"}, "times": 1}
+    there.server.fixture.faults.add(refusal)
+    code, output = there.run(site, "import")
+    assert code == 0, output
+    assert {f"Box {number}" for number in range(5)} <= set(site.folders())
+    assert len(site.mail()) == 5
 
 
 def test_what_the_other_server_refuses_is_told(site: Site, there: There) -> None:

@@ -15,9 +15,10 @@ from jmaplite.core.accounts import account_of
 from jmaplite.core.context import Services
 from jmaplite.datatypes.mail import conversations
 from jmaplite.datatypes.mail.capability import settings_of
+from jmaplite.datatypes.mail.mailbox import MAILBOX
 from jmaplite.datatypes.mail.tables import ARRIVAL_SHIFT
 from jmaplite.datatypes.mail.transfer.importer import Importer, Outcome, Result
-from jmaplite.datatypes.mail.transfer.names import MailboxAt, find_mailbox, read_mailboxes
+from jmaplite.datatypes.mail.transfer.names import MailboxAt, find_mailbox, paths_for_others, read_mailboxes
 from jmaplite.datatypes.mail.verify import check
 from jmaplite.directory import Directory, DirectoryUnavailable
 from jmaplite.formats.mailboxes import Found, MailboxPath
@@ -152,6 +153,10 @@ class Transfer:
                             addresses[0]["email"] if addresses else "",
                         )
 
+    def folders(self, owner: Owner) -> list[MailboxPath]:
+        """The path of every Mailbox as others have it, parents first. Raises TransferFailed."""
+        return sorted(paths_for_others(self.mailboxes(owner)).values())
+
     def everything(self, owner: Owner, known: Container[str]) -> Iterator[tuple[Stored, frozenset[MailboxPath]]]:
         """Every Email whose id is not known, with the paths of its Mailboxes, the oldest first.
 
@@ -163,7 +168,7 @@ class Transfer:
             account = self._services.store.account(owner.account_id)
             while rows is None or len(rows) == _PAGE:
                 with account.read() as tx:
-                    paths = {f"M{box.number:x}": _path_for_others(box) for box in read_mailboxes(tx)}
+                    paths = paths_for_others(read_mailboxes(tx))
                     rows = tx.rows(_EVERYTHING, tx.account, after, _PAGE)
                     for arrival, number, digest, keywords, boxes in rows:
                         after = arrival
@@ -172,7 +177,7 @@ class Transfer:
                         octets = self._services.blobs.read(tx, digest)
                         words = frozenset(orjson.loads(keywords))
                         email = Stored(f"E{number:x}", digest, octets, words, arrival >> ARRIVAL_SHIFT, "")
-                        yield email, frozenset(paths[box] for box in orjson.loads(boxes))
+                        yield email, frozenset(paths[MAILBOX.parse_id(box) or 0] for box in orjson.loads(boxes))
 
     def transferred(self, owner: Owner, place: str) -> set[str]:
         """The ids of Emails that were noted to have come from a place, or gone there. Raises TransferFailed."""
@@ -227,11 +232,6 @@ class Transfer:
                 return faults
             with self._services.store.account(owner.account_id).read() as tx:
                 return [*self._services.blobs.verify(tx), *check(tx)]
-
-
-def _path_for_others(box: MailboxAt) -> MailboxPath:
-    """The path of a Mailbox, by which the inbox is known whatever its name."""
-    return () if box.role == "inbox" else box.path
 
 
 @contextmanager

@@ -60,3 +60,18 @@ def find_mailbox(boxes: Iterable[MailboxAt], path: MailboxPath) -> MailboxAt | N
         by_role = (box.path for box in by_path.values() if role is not None and box.role == role)
         top = next(by_role, top)
     return by_path.get((*top, *path[1:]))
+
+
+def paths_for_others(boxes: Iterable[MailboxAt]) -> dict[int, MailboxPath]:
+    """The path of each Mailbox, by its number, where those with a role have its usual name whatever they are called.
+
+    The inbox is the empty path, and `Inbox` where it is above others.
+    """
+    boxes = list(boxes)
+    usual = {box.path: (box.role.capitalize(),) for box in boxes if box.role in _NAMES}
+    found: dict[int, MailboxPath] = {}
+    for box in boxes:
+        above = [box.path[:depth] for depth in range(len(box.path), 0, -1)]
+        top = next((path for path in above if path in usual), ())
+        found[box.number] = () if box.role == "inbox" else (*usual.get(top, ()), *box.path[len(top) :])
+    return found
