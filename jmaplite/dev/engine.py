@@ -124,6 +124,7 @@ class FixtureEngine(Engine):
             if rule is not None:
                 exchange.response = spoilt(exchange.response, rule.effect)
         except RequestError as error:
+            exchange.calls = exchange.calls or [Call(*named, 0.0) for named in _named(exchange.request) if named[0]]
             if isinstance(error, Broken) and error.cut:
                 exchange.status = 0
             else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -472,6 +474,82 @@ def test_a_phone_shows_one_thing_at_a_time(page: Page) -> None:
     page.click(".box", "Drafts")
     page.shown(".column.list .empty", "Nothing here")
     page.is_clean()
+
+
+def test_a_tablet_shows_two_things_at_a_time(page: Page) -> None:
+    metrics = {"width": 768, "height": 1024, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.open()
+    page.click(".message")
+    assert page.shown(".about h2").rect["width"] > 300
+    assert page.one(".column.list").is_displayed()
+    page.click(".list .button[title=Mailboxes]")
+    assert not page.one(".column.list").is_displayed()
+    page.click(".box", "Inbox")
+    page.server.client("alice-token").call("Mailbox/get", ids=None)
+    for pane in ("exchanges", "console", "push", "fixture", "mail"):
+        page.click(f"#tab-{pane}")
+        assert page.driver.execute_script(TOO_WIDE) == []
+    page.click("#tab-exchanges")
+    page.click(".line", "Mailbox/get")
+    page.shown(".side[aria-label=Response]")
+    assert not page.one(".column.log").is_displayed()
+    page.click(".detail .button[title='Back to the list']")
+    page.shown(".line", "Mailbox/get")
+    page.is_clean()
+
+
+ARABIC = """Subject: =?utf-8?B?2YXYsdit2KjYpw==?=
+Message-ID: <rtl@x.example>
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+
+\u0627\u0644\u0633\u0644\u0627\u0645
+"""
+
+
+def test_what_is_written_from_right_to_left_is_shown_so(page: Page) -> None:
+    page.control("POST", "/deliver", {"account": "alice@example.org", "text": ARABIC})
+    page.click(".message", "\u0645\u0631\u062d\u0628\u0627")
+    assert page.shown(".about h2").value_of_css_property("direction") == "rtl"
+    assert page.one(".message .subject").value_of_css_property("direction") == "rtl"
+    assert page.one(".message .from").value_of_css_property("direction") == "ltr"
+    assert page.shown("pre.plain").value_of_css_property("unicode-bidi") == "plaintext"
+
+
+COPIED = """
+    const copied = [];
+    navigator.clipboard.writeText = async (text) => { copied.push(text); };
+    window.copied = copied;
+"""
+
+
+def test_what_is_copied_as_curl_asks_the_same_of_a_shell(page: Page) -> None:
+    client = page.server.client("alice-token")
+    client.request(["Core/echo", {"text": "it's $HOME \\ `x` \u00e9"}, "0"])
+    page.driver.execute_script(COPIED)
+    page.click("#tab-exchanges")
+    page.click(".line", "Core/echo")
+    page.click(".detail .button[title='Copy as curl']")
+    page.shown(".toast", "Copied as curl")
+    program, _, url, *more = shlex.split(page.driver.execute_script("return copied[0]"))
+    assert (program, url) == ("curl", f"{page.origin}/jmap/")
+    headers = dict(more[at + 1].split(": ", 1) for at, word in enumerate(more) if word == "-H")
+    asked = urllib.request.Request(url, more[more.index("--data-raw") + 1].encode(), headers)
+    with urllib.request.urlopen(asked) as answer:
+        assert json.load(answer)["methodResponses"][0][1]["text"] == "it's $HOME \\ `x` \u00e9"
+
+
+def test_what_was_turned_away_or_not_answered_is_told_in_the_log(page: Page) -> None:
+    client = page.server.client("alice-token")
+    page.control("POST", "/faults", {"effect": {"cut": True}, "match": {"method": "Core/echo"}, "times": 1})
+    with pytest.raises(ConnectionError):
+        client.call("Core/echo")
+    page.browser.run("await fetch('/jmap/', {method: 'OPTIONS'})")
+    page.click("#tab-exchanges")
+    page.shown(".line", "OPTIONS /jmap/")
+    page.click(".line.bad", "Core/echo")
+    page.shown(".detail .tag.bad", "no answer")
 
 
 def test_it_comes_back_when_the_connection_is_lost(page: Page) -> None:

@@ -65,6 +65,7 @@ def test_a_cut_is_no_answer(site: Site) -> None:
             site.ask("POST", path, {"using": USING, "methodCalls": [["Core/echo", {}, "0"]]}, token="alice-token")
     failed = site.control("GET", "/exchanges?failed=true")["exchanges"]
     assert [(one["status"], one["faults"]) for one in failed] == [(0, ["fault1"]), (0, ["fault1"])]
+    assert [[call["method"] for call in one["calls"]] for one in failed] == [["Core/echo"], []]
 
 
 def test_handshakes_of_websockets_and_their_faults_are_logged(site: Site) -> None:

@@ -30,7 +30,7 @@ export function consolePane(app) {
   const layer = h("pre.layer", { "aria-hidden": "true" });
   const area = h("textarea.code", {
     spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", "aria-label": "Method calls, or a whole Request object", "aria-describedby": "checked",
-    role: "combobox", "aria-expanded": "false", "aria-autocomplete": "list", "aria-controls": "completions",
+    "aria-autocomplete": "list", "aria-controls": "completions",
     oninput: () => { check(); complete(); }, onscroll: follow, onkeydown: key, onblur: () => setTimeout(hide, 150), onclick: hide,
   });
   const popup = h("ul.completions", { role: "listbox", id: "completions", hidden: true });
@@ -40,9 +40,10 @@ export function consolePane(app) {
     h("option", { value: "" }, "Examples…"), Object.keys(EXAMPLES).map((name) => h("option", { value: name }, name)));
   const past = h("select", { "aria-label": "History", onchange: () => { if (past.value) { set(history[Number(past.value)]); past.value = ""; } } });
   const sendButton = button("Send", send, { symbol: "play", kind: "primary", title: "Send (Ctrl Enter)" });
-  const using = h("p.using");
-  const output = h("div.output", { "aria-live": "polite" });
-  const answer = h("section.column.answer", { "aria-label": "Response" }, output);
+  const using = h("p.using", { tabIndex: 0 });
+  const output = h("div.output");
+  const came = h("span.offstage", { role: "status" });
+  const answer = h("section.column.answer", { "aria-label": "Response" }, came, output);
   const element = h("section.pane.split.console", null,
     h("section.column.edit", { "aria-label": "Request" },
       h("div.head", null, h("h2", null, "Console"), examples, past, h("span.gap"), transport, sendButton),
@@ -122,7 +123,6 @@ export function consolePane(app) {
       onmousedown: (event) => { event.preventDefault(); take(index); },
     }, h("code", null, name), h("span", null, about))));
     popup.hidden = false;
-    area.setAttribute("aria-expanded", "true");
     area.setAttribute("aria-activedescendant", `c-${pick}`);
     const before = area.value.slice(0, span.from).split("\n");
     const style = getComputedStyle(area);
@@ -164,7 +164,6 @@ export function consolePane(app) {
   function hide() {
     popup.hidden = true;
     open = [];
-    area.setAttribute("aria-expanded", "false");
     area.removeAttribute("aria-activedescendant");
   }
 
@@ -235,7 +234,9 @@ export function consolePane(app) {
     const spoilt = value.garbled !== undefined || typeof value === "string";
     const failed = spoilt || (status !== null && status >= 400) || value["@type"] === "RequestError";
     const errors = (value.methodResponses || []).filter(([name]) => name === "error").length;
-    fill(output, h("div.head", null, h("h2", null, "Response"), h("span.tag", { class: failed ? "bad" : errors ? "warn" : "good" }, spoilt ? `${status || ""} no JSON` : failed ? `${status || value.status || ""} rejected` : errors ? `${errors} error${errors > 1 ? "s" : ""}` : isHttp ? "200" : "ok"),
+    const outcome = spoilt ? `${status || ""} no JSON` : failed ? `${status || value.status || ""} rejected` : errors ? `${errors} error${errors > 1 ? "s" : ""}` : isHttp ? "200" : "ok";
+    came.textContent = `Response: ${outcome}`;
+    fill(output, h("div.head", null, h("h2", null, "Response"), h("span.tag", { class: failed ? "bad" : errors ? "warn" : "good" }, outcome),
       h("span.faint", null, `${milliseconds.toFixed(1)} ms · ${isHttp ? "HTTP" : "WebSocket"}`), h("span.gap"),
       button("Copy", () => copy(JSON.stringify(last, null, 2)), { symbol: "copy" })), json(value.garbled ?? value));
   }

@@ -5,16 +5,23 @@ import { json } from "./json.js";
 
 const MOST = 1000, DRAWN = 300;
 
-export const isBad = (one) => one.status >= 400 || one.calls.some((call) => call.error);
+export const isBad = (one) => one.status === 0 || one.status >= 400 || one.calls.some((call) => call.error);
 
-export function curl(url, request, token) {
-  const parts = ["curl", "-sS", quote(url), "-H", quote(`Authorization: Bearer ${token}`)];
+// A command for a shell. Certificates here are of a CA that no program knows of.
+export function curl(url, request, token, verb = "POST") {
+  const parts = ["curl", "-sS", ...(url.startsWith("https:") ? ["-k"] : []), quote(url), "-H", quote(`Authorization: Bearer ${token}`)];
+  if (request === undefined && verb === "POST") parts.push("-H", quote("Content-Type: application/octet-stream"), "--data-binary", "@FILE");
+  else if (request === undefined && verb !== "GET") parts.push("-X", verb);
   if (request !== undefined) parts.push("-H", quote("Content-Type: application/json"), "--data-raw", quote(typeof request === "string" ? request : JSON.stringify(request)));
   return parts.join(" ");
 }
 
+const isLost = (one) => one.status === 0 || one.status >= 400;
+const told = (one) => (one.status === 0 ? "–" : String(one.status));
+const path = (one) => one.url.replace(/^\w+:\/\/[^/]+/, "");
+
 function text(one) {
-  return [one.user, one.transport, one.url, one.status, ...one.calls.flatMap((call) => [call.method, call.error, call.accountId]),
+  return [one.user, one.transport, one.httpMethod, one.url, one.status, ...one.calls.flatMap((call) => [call.method, call.error, call.accountId]),
     ...one.faults, ...one.warnings.map((warning) => warning.rule)].join(" ").toLowerCase();
 }
 
@@ -36,7 +43,7 @@ export function exchangesPane(app) {
   const detail = h("section.column.detail", { "aria-label": "Exchange" });
   const live = h("span.live", { title: "Told as it happens" }, h("i"), "live");
   const element = h("section.pane.split", { "data-stack": "list" },
-    h("section.column.log", { "aria-label": "Exchanges" },
+    h("section.column.log", { "aria-label": "Log" },
       h("div.head", null, h("h2", null, "Exchanges"), live, about, h("span.gap"), pauseButton,
         button("Clear", () => clear(), { symbol: "trash", title: "Clear (x)" }),
         button("HAR", () => attempt(async () => save("exchanges.har", JSON.stringify(await app.control("GET", "/exchanges.har?limit=2000"), null, 1), "application/json")), { symbol: "download", title: "Export as an HTTP Archive" })),
@@ -55,7 +62,7 @@ export function exchangesPane(app) {
   function line(one) {
     const calls = one.calls.length
       ? one.calls.map((call) => h("span.call", { class: call.error ? "bad" : "", title: call.error || null }, call.method))
-      : [h("span.path", null, one.url.replace(/^\w+:\/\/[^/]+/, "") || one.transport)];
+      : [h("span.path", { title: one.url }, `${one.transport === "http" ? one.httpMethod : one.transport} ${path(one)}`)];
     return h("div.line", {
       role: "option", tabIndex: -1, "data-id": String(one.id), "aria-selected": String(chosen === one.id), class: `${chosen === one.id ? "on" : ""} ${isBad(one) ? "bad" : ""}`,
       onclick: () => open(one), onkeydown: (event) => {
@@ -70,7 +77,7 @@ export function exchangesPane(app) {
       one.warnings.length ? h("span.mark.warn", { title: one.warnings.map((warning) => warning.rule).join(", ") }, `${one.warnings.length} warning${one.warnings.length > 1 ? "s" : ""}`) : null,
       one.faults.length ? h("span.mark.fault", { title: one.faults.join(", ") }, icon("bolt"), one.faults.join(" ")) : null),
     h("span.user", { title: one.user }, one.user.split("@")[0] || "–"),
-    h("span.status", { class: one.status >= 400 ? "bad" : "" }, one.transport === "websocket" && one.status === 200 ? "ws" : String(one.status)),
+    h("span.status", { class: isLost(one) ? "bad" : "" }, one.transport === "websocket" && one.status === 200 ? "ws" : told(one)),
     h("span.ms", null, one.milliseconds.toFixed(one.milliseconds < 10 ? 1 : 0)), h("span.size", null, size(one.responseOctets)));
   }
 
@@ -118,7 +125,7 @@ export function exchangesPane(app) {
     const request = one.request === "" ? undefined : one.request;
     const url = one.transport === "websocket" ? `${location.origin}/jmap/` : new URL(one.url || "/jmap/", location.origin).href;
     if (request && request["@type"]) { delete request["@type"]; delete request.id; }
-    await copy(curl(url, request, token), "Copied as curl");
+    await copy(curl(url, request, token, one.httpMethod), "Copied as curl");
   }
 
   function show(one) {
@@ -127,11 +134,12 @@ export function exchangesPane(app) {
         h("td", null, h("code", null, call.oldState || "–")), h("td", null, h("code", null, call.newState || "–")), h("td", null, call.error ? h("span.tag.bad", null, call.error) : "–")))));
     const side = (label, value, octets) => h("section.side", { "aria-label": label }, h("header", null, h("h3", null, label), h("span.faint", null, size(octets)), h("span.gap"),
       button("", () => copy(typeof value === "string" ? value : JSON.stringify(value, null, 2)), { symbol: "copy", kind: "quiet", title: `Copy the ${label.toLowerCase()}` })),
-    value === "" ? h("p.faint.pad", null, "Not kept, or empty.") : json(value));
+    value === "" ? h("p.faint.pad", null, "Not kept, or empty.") : json(value, `${label} as JSON`));
     fill(detail, h("div.head", null, button("", () => { element.dataset.stack = "list"; }, { symbol: "back", kind: "quiet stacked", title: "Back to the list" }),
-      h("h2", null, `#${one.id}`), h("span.faint", null, `${one.transport} · ${one.user || "nobody"} · ${clockTime(one.began)} · ${one.milliseconds.toFixed(2)} ms`), h("span.gap"),
-      h("span.tag", { class: one.status >= 400 ? "bad" : "good" }, String(one.status)),
-      button("curl", () => attempt(() => asCurl(structuredClone(one))), { symbol: "copy", title: "Copy as curl" }),
+      h("h2", null, `#${one.id}`), h("span.faint", null, `${one.transport} · ${one.user || "nobody"} · ${clockTime(one.began)} · ${one.milliseconds.toFixed(2)} ms`),
+      one.calls.length ? null : h("code.where", null, `${one.httpMethod} ${path(one)}`), h("span.gap"),
+      h("span.tag", { class: isLost(one) ? "bad" : "good" }, one.status === 0 ? "no answer" : told(one)),
+      one.transport === "push" ? null : button("curl", () => attempt(() => asCurl(structuredClone(one))), { symbol: "copy", title: "Copy as curl" }),
       one.calls.length ? button("Console", () => app.emit("edit", { methodCalls: one.request.methodCalls, using: one.request.using }), { symbol: "console", title: "Edit and send again" }) : null),
     one.warnings.map((warning) => h("p.notice.warn", null, icon("junk"), h("span", null, h("b", null, warning.rule), ` ${warning.text} `, h("span.faint", null, warning.section)))),
     one.faults.length ? h("p.notice.bad", null, icon("bolt"), h("span", null, "Fault ", h("b", null, one.faults.join(", ")), " has fired.")) : null,

@@ -76,7 +76,7 @@ export function fixturePane(app) {
   function drawFaults() {
     const all = app.faults || [];
     fill(faults, all.length ? all.map((one) => h("div.rule", { class: one.left === 0 ? "spent" : "" },
-      h("div.item", null, h("code", null, h("b", null, one.id)), h("span.tag", null, `fired ${one.fired} of ${one.seen}`), h("span.tag", { class: one.left === 0 ? "" : "warn" }, one.left === null ? "standing" : one.left ? `${one.left} left` : "used up"),
+      h("div.item", null, h("code", null, h("b", null, one.id)), h("span.tag", { title: `It has fired ${one.fired} of ${one.seen} times that it matched` }, `fired ${one.fired} of ${one.seen}`), h("span.tag", { class: one.left === 0 ? "" : "warn" }, one.left === null ? "standing" : one.left ? `${one.left} left` : "used up"),
         h("span.gap"), button("", () => act(() => control("DELETE", `/faults/${encodeURIComponent(one.id)}`)), { symbol: "close", kind: "quiet", title: `Remove ${one.id}` })),
       h("p", null, h("code", null, one.match && Object.keys(one.match).length ? JSON.stringify(one.match) : "everything"), " → ", h("code", null, JSON.stringify(one.effect))))) : h("p.faint", null, "No rules: the server behaves."));
   }

@@ -98,9 +98,9 @@ function folded(value, label, comma, depth) {
   return details;
 }
 
-export function json(value) {
+export function json(value, label = "JSON") {
   if (typeof value === "string") return h("pre.json.plain", null, value.length > 200000 ? `${value.slice(0, 200000)}…` : value);
-  return h("div.json", { tabIndex: 0, role: "region", "aria-label": "JSON" }, node(value, null, "", 0));
+  return h("div.json", { tabIndex: 0, role: "region", "aria-label": label }, node(value, null, "", 0));
 }
 
 const TOKENS = /("(?:[^"\\\n]|\\.)*"?)(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;

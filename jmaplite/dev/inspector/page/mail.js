@@ -5,6 +5,7 @@ import { messageList } from "./messages.js";
 import { reader } from "./reader.js";
 
 const ROLES = { inbox: "inbox", sent: "sent", drafts: "drafts", trash: "trash", junk: "junk", archive: "archive", all: "all" };
+const DEEPEST = 6;
 const ORDER = ["inbox", "drafts", "sent", "archive", "junk", "trash"];
 
 export function mailPane(app) {
@@ -39,9 +40,9 @@ export function mailPane(app) {
       "data-id": box.id, title: box.id ? `${box.name} · ${counted(box.totalEmails, "message")}, ${box.unreadEmails} unread · ${box.id}` : box.name,
       onclick: () => select(box, true),
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); select(box, true); } },
-    }, icon(ROLES[box.role] || "folder"), h("span.name", null, box.name),
+    }, icon(ROLES[box.role] || "folder"), h("span.name", { dir: "auto" }, box.name),
     h("span.count", null, count ? h("b", { "aria-label": `${count} unread threads` }, String(count)) : null, h("span", null, box.totalEmails ? box.totalEmails.toLocaleString("en-GB") : "")));
-    made.style.paddingLeft = `${8 + (level - 1) * 14}px`;
+    made.style.paddingLeft = `${8 + Math.min(level - 1, DEEPEST) * 14}px`;
     return [made, ...sorted(box.id || "none").flatMap((one) => row(one, level + 1))];
   }
 
@@ -80,6 +81,7 @@ export function mailPane(app) {
       return;
     }
     select(boxes.find((one) => one.role === "inbox") || everything, false);
+    tree.querySelector(".on")?.scrollIntoView({ block: "nearest" });
     app.emit("account", accountId);
   }
 

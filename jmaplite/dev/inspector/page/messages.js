@@ -160,11 +160,11 @@ export function messageList(app, { open, gone, back }) {
     if (email) {
       made.append(
         h("span.dot", { "aria-label": email.keywords.$seen ? null : "unread" }),
-        h("span.from", null, name(email)),
+        h("span.from", { dir: "auto" }, name(email)),
         h("span.when", null, when(email.receivedAt, app.now() * 1000)),
-        h("span.subject", null, email.subject || "(no subject)", email.inThread > 1 ? h("span.many", { title: `${email.inThread} in this thread` }, String(email.inThread)) : null),
+        h("span.subject", { dir: "auto" }, email.subject || "(no subject)", email.inThread > 1 ? h("span.many", { title: `${email.inThread} in this thread` }, String(email.inThread)) : null),
         h("span.marks", null, email.keywords.$flagged ? icon("flag", "flagged") : null, email.hasAttachment ? icon("clip") : null),
-        h("span.preview", null, email.preview));
+        h("span.preview", { dir: "auto" }, email.preview));
     }
     return made;
   }

@@ -7,9 +7,9 @@ const MOST = 300;
 export function pushPane(app) {
   const client = app.client;
   let events = [], known = {}, unseen = 0;
-  const body = h("div.events", { role: "feed", "aria-label": "Push events" });
+  const body = h("div.events");
   const about = h("span.total", { role: "status" });
-  const element = h("section.pane.push", null, h("section.column", { "aria-label": "Push" },
+  const element = h("section.pane.push", null, h("div.column", null,
     h("div.head", null, h("h2", null, "Push"), h("span.faint", null, "StateChange by WebSocket (RFC 8887 §4.3.5)"), about, h("span.gap"),
       button("Clear", () => { events = []; fill(body); draw(); }, { symbol: "trash" })), body));
 
@@ -42,7 +42,10 @@ export function pushPane(app) {
 
   function draw() {
     about.textContent = events.length ? counted(events.length, "event") : "";
-    if (!events.length) fill(body, empty("push", "Nothing has changed yet", "As soon as anything changes in an account of this user, it is told here: mark a message, or deliver one under Fixture."));
+    if (events.length) { body.setAttribute("role", "feed"); body.setAttribute("aria-label", "Push events"); return; }
+    body.removeAttribute("role");
+    body.removeAttribute("aria-label");
+    fill(body, empty("push", "Nothing has changed yet", "As soon as anything changes in an account of this user, it is told here: mark a message, or deliver one under Fixture."));
   }
 
   client.on("state", (value) => {

@@ -74,7 +74,7 @@ export function reader(app, { close, act }) {
     roving(bar, "button");
   }
 
-  const people = (list) => (list || []).map((one) => h("span.person", { title: one.email }, one.name ? [h("b", null, one.name), " ", h("span", null, `<${one.email}>`)] : one.email));
+  const people = (list) => (list || []).map((one) => h("span.person", { title: one.email }, one.name ? [h("b", { dir: "auto" }, one.name), " ", h("span", null, `<${one.email}>`)] : one.email));
 
   const tabs = h("div.subtabs", { role: "tablist", "aria-label": "Views of the message" });
   roving(tabs, "button");
@@ -106,7 +106,7 @@ export function reader(app, { close, act }) {
   function draw() {
     const line = (label, list) => (list && list.length ? [h("dt", null, label), h("dd", null, people(list))] : []);
     actions();
-    fill(body, bar, h("header.about", null, h("h2", null, email.subject || "(no subject)"),
+    fill(body, bar, h("header.about", null, h("h2", { dir: "auto" }, email.subject || "(no subject)"),
       h("dl", null, line("From", email.from), line("To", email.to), line("Cc", email.cc), line("Bcc", email.bcc),
         h("dt", null, "Received"), h("dd", null, fullTime(email.receivedAt), h("span.faint", null, ` · ${size(email.size)} · `), h("code", null, email.id)))),
     tabs, view);
