@@ -76,6 +76,11 @@ def test_a_text_of_printable_ascii_without_encoded_words_stands_as_it_is(value: 
     assert b"=?" not in written("Subject", "Text", plain)
 
 
+def test_a_tab_among_words_that_are_encoded_parts_them_still() -> None:
+    assert mime.text(written("Subject", "Text", "Grüße\tJörg")) == "Grüße Jörg"
+    assert mime.text(written("Subject", "Text", "one\ttwo")) == "one\ttwo"
+
+
 def test_lines_are_folded_at_78_characters() -> None:
     value = "word " * 100 + "end"
     check_lines(compose.field("Subject", "Text", value), 78)

@@ -198,8 +198,9 @@ def test_another_s_upload_cannot_be_imported(server: Server, alice: Client) -> N
         assert failure(alice, blobId=blob, mailboxIds={alice.mailbox("inbox"): True})["properties"] == ["blobId"]
 
 
-def test_a_blob_of_nothing_is_no_email(alice: Client) -> None:
-    assert failure(alice, blobId=alice.upload(b""), mailboxIds={"M1": True})["type"] == "invalidEmail"
+def test_a_blob_without_a_header_field_is_no_email(alice: Client) -> None:
+    for octets in (b"", b"Just text\r\n", b"\r\nSubject: no header\r\n", bytes(range(256))):
+        assert failure(alice, blobId=alice.upload(octets), mailboxIds={"M1": True})["type"] == "invalidEmail"
 
 
 def test_a_message_that_is_too_large_is_refused(tmp_path: Any) -> None:
@@ -214,10 +215,18 @@ def test_a_message_that_is_too_large_is_refused(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets", [b"x", b"\0", b"\r\n", b"\xff\xfe", "Subject: Grüße\r\nFrom: Jörg <jörg@bücher.example>\r\n\r\n".encode()]
+    ("octets", "subject"),
+    [
+        (b"x:", None),
+        (b"Subject:\0\0x\0\r\n\0", "x"),
+        (b"Subject: x\r\n\xff\xfe\r\n\r\n\xff", "x"),
+        ("Subject: Grüße\r\nFrom: Jörg <jörg@bücher.example>\r\n\r\n".encode(), "Grüße"),
+    ],
 )
-def test_any_octets_are_a_message(alice: Client, octets: bytes) -> None:
+def test_any_octets_that_begin_with_a_header_field_are_a_message(
+    alice: Client, octets: bytes, subject: str | None
+) -> None:
     """Headers in UTF-8 too (RFC 6532)."""
     made = alice.import_(octets)
-    assert alice.get("Email", made["id"], "subject")["subject"] in (None, "Grüße")
+    assert alice.get("Email", made["id"], "subject")["subject"] == subject
     assert made["size"] == len(octets)

@@ -125,7 +125,7 @@ def test_octets_that_are_no_request_are_refused(client: Client, octets: bytes) -
 
 
 HOSTILE = {
-    "no header": b"\r\njust a body\r\n",
+    "hardly a header": b"x:\r\n\r\njust a body\r\n",
     "only a header": b"Subject: x",
     "NULs": b"Subject: a\x00b\r\nFrom: \x00\r\n\r\n\x00\x00body\x00",
     "ten thousand nested parts": b"".join(

@@ -23,9 +23,9 @@ def state(client: Client, data_type: str) -> str:
 
 
 def test_every_email_has_a_thread(alice: Client) -> None:
-    made = alice.import_(b"no header at all")
+    made = alice.import_(b"X: no message id")
     assert alice.get("Thread", made["threadId"]) == {"id": made["threadId"], "emailIds": [made["id"]]}
-    other = alice.import_(b"no header at all either")
+    other = alice.import_(b"X: no message id either")
     assert other["threadId"] != made["threadId"]
 
 

@@ -83,7 +83,7 @@ def test_the_envelope_is_what_the_rfc_says_of_the_header(
 @given(st.binary(max_size=200))
 def test_any_header_is_judged_without_a_failure(octets: bytes) -> None:
     header = header_of(b"From: " + octets)
-    faults(header)
+    faults(header, has_envelope=True)
     envelope_of(header, "joe@example.org")
 
 
@@ -104,10 +104,18 @@ def test_any_header_is_judged_without_a_failure(octets: bytes) -> None:
         (b"From: a@b.example\nSubject: x\nSubject: y\nTo: c@d.example\nTo: e@f.example\n", ["subject", "to"]),
         (b"From: a@b.example\nCc: x@y\nCC: y@z\nBcc: x@y\nbcc: y@z\nDate: x\nDate: x\n", ["bcc", "cc", "sentAt"]),
         (b"From: a@b.example\nReceived: x\nReceived: y\nComments: x\nComments: y\n", []),
+        (b"From: a@b.example\nDate: Wed, 1 Jan 2020 00:00:00 +0000\nMessage-ID: <a@b>\nReply-To: g:;\nBcc:\n", []),
+        (b"From: a@b.example\nDate: tomorrow\nMessage-ID: a@b\n", ["messageId", "sentAt"]),
+        (b"From: a@b.example\nTo: nobody, a@b\nCc: <@c>\nBcc: x@\nReply-To: me\n", ["bcc", "cc", "replyTo", "to"]),
     ],
 )
 def test_all_properties_that_make_an_email_invalid_are_named(header: bytes, wrong: list[str]) -> None:
-    assert sorted(faults(header_of(header))) == wrong
+    assert sorted(faults(header_of(header), has_envelope=True)) == wrong
+
+
+def test_recipients_that_are_no_addresses_are_told_of_the_envelope_that_is_made_of_them() -> None:
+    header = header_of(b"From: a@b.example\nTo: nobody\nReply-To: me\n")
+    assert faults(header, has_envelope=False) == ["replyTo"]
 
 
 def test_the_identity_of_a_domain_cannot_stand_in_for_a_sender_elsewhere() -> None:

@@ -248,6 +248,15 @@ def test_an_email_that_is_no_message_to_send_names_all_its_invalid_properties(al
     assert (error["type"], error["properties"]) == ("invalidEmail", ["from", "sender", "subject"])
 
 
+def test_a_draft_may_be_half_finished_until_it_is_sent(alice: Mailer) -> None:
+    """RFC 8621 §4.6: the message is checked for strict conformance when it is submitted."""
+    email = alice.draft(to="Bob at home", more="Reply-To: me")
+    error = alice.refused(email, envelope=envelope("bob@example.org"))
+    assert (error["type"], error["properties"]) == ("invalidEmail", ["replyTo", "to"])
+    octets = b"From: a.smith@example.org\r\nTo: bob@example.org\r\nDate: now\r\n\r\nHello\r\n"
+    assert alice.refused(alice.draft(octets))["properties"] == ["sentAt"]
+
+
 def test_several_senders_are_refused_and_several_authors_need_a_sender(alice: Mailer) -> None:
     two = "alice@example.org, a.smith@example.org"
     assert alice.refused(alice.draft(sender=two))["properties"] == ["from"]

@@ -83,10 +83,11 @@ def _prepare(ctx: Context, access: Access, tx: Reader, email: dict[str, Any]) ->
     assert octets is not None
     if len(octets) > mail_settings(ctx).max_size_email:
         raise SetError("tooLarge", f"a message has at most {mail_settings(ctx).max_size_email} octets")
-    if not octets:
-        raise SetError("invalidEmail", "a message is not empty")
     staged = Staged(ref.digest, len(octets), octets) if ref.start is None else None
-    return prepare(ctx.services, access.account_id, octets, staged)
+    prepared = prepare(ctx.services, access.account_id, octets, staged)
+    if not prepared.has_header:
+        raise SetError("invalidEmail", "a message begins with header fields")
+    return prepared
 
 
 def _with_defaults(email: dict[str, Any], received: int) -> dict[str, Any]:

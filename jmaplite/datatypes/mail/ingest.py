@@ -55,6 +55,11 @@ class Prepared:
     now: int
     """Seconds of the moment at which it was prepared."""
 
+    @property
+    def has_header(self) -> bool:
+        """Whether there is a header field at all."""
+        return bool(self.columns["header_names"].strip())
+
 
 def prepare(services: Services, account_id: str, octets: bytes, staged: Staged | None = None) -> Prepared:
     """Read a message. Touches no database; any octets are a message."""

@@ -37,6 +37,9 @@ _ONCE = {
 }
 """Fields of which a message has one at most (RFC 5322 §3.6), and the properties of Email that stand for them."""
 
+_READ_AS = {"date": mime.date, "message-id": mime.message_ids}
+"""What is None for a value that is not of the syntax of a field."""
+
 _INTERVAL = re.compile(r"[1-9][0-9]{0,8}")
 _SIZE = re.compile(r"[0-9]{1,20}")
 
@@ -57,9 +60,16 @@ def names_of(header: Header, envelope: Mapping[str, Any]) -> tuple[str, str]:
     return ids[0] if ids else "", given or ""
 
 
-def faults(header: Header) -> list[str]:
-    """The properties of an Email that keep it from being sent (RFC 5322 §3.6, RFC 8621 §7 mailFrom)."""
+def faults(header: Header, *, has_envelope: bool) -> list[str]:
+    """The properties of an Email that keep it from being sent (RFC 5322 §3.6, RFC 8621 §4.6, §7 mailFrom).
+
+    Where no envelope was given, recipients that are no addresses are invalid in the one that is made of them.
+    """
     wrong = [name for field, name in _ONCE.items() if len(header.get(field, ())) > 1]
+    wrong += [_ONCE[field] for field, read in _READ_AS.items() if field in header and read(header[field][-1]) is None]
+    for field in ("reply-to", "to", "cc", "bcc") if has_envelope else ("reply-to",):
+        if not all(map(is_address, _emails(header.get(field, ())))):
+            wrong.append(_ONCE[field])
     authors, senders = _emails(header.get("from", ())), _emails(header.get("sender", ()))
     if not authors or not all(map(is_address, authors)) or (len(authors) > 1 and "sender" not in header):
         wrong.append("from")

@@ -161,14 +161,14 @@ def _envelope(
     """The Envelope to send with, once the message is known to be one that may be sent. Raises SetError."""
     sql = "SELECT email FROM identity WHERE account=? AND id=?"
     identity = str(tx.value(sql, tx.account, IDENTITY.parse_id(record["identityId"])))
-    wrong = faults(header)
+    given = record["envelope"]
+    wrong = faults(header, has_envelope=given is not None)
     if wrong:
-        raise SetError("invalidEmail", "missing, more than one, or no address", properties=wrong)
+        raise SetError("invalidEmail", "missing, more than one, or not of their syntax", properties=wrong)
     if not some_allows(access.addresses, identity):
         raise SetError("forbiddenFrom", "the address of the Identity is not the user's any more")
     if not authors_are_allowed(header, identity):
         raise SetError("forbiddenFrom", "the From header field is not of the Identity's address")
-    given = record["envelope"]
     envelope = envelope_of(header, identity) if given is None else whole(given)
     check_envelope(envelope, access.addresses, settings)
     return envelope

@@ -53,7 +53,7 @@ class Lines:
 
     def add_encoded(self, space: str, text: str) -> None:
         """Add text as encoded words, as many as it takes, broken between characters only; `space` is not empty."""
-        octets = text.encode()
+        octets = text.replace("\t", " ").encode()  # a tab in an encoded word would be dropped (RFC 8621 §4.1.2.2)
         quoted = len(octets) + 2 * (len(octets) - len(octets.translate(None, _SAFE_OR_SPACE)))
         if quoted <= (len(octets) + 2) // 3 * 4:
             self._add_words(space, "q", _quoted_characters(octets))
