@@ -253,6 +253,18 @@ def _folders_have_roles(settings: Settings) -> None:
             settings.mistake(place, dotted(("jmap", "folders", unknown)), message)
 
 
+def _aliases_are_of_one_role(settings: Settings) -> None:
+    first: dict[str, tuple[object, Place]] = {}
+    for (role,), aliases in settings.all("jmap.folders.<id>.aliases").items():
+        for element, names in enumerate(aliases.value):
+            for name in names.split(","):
+                place = aliases.places[element]
+                whose, earlier = first.setdefault(name.strip().casefold(), (role, place))
+                if whose != role:
+                    message = f"{quoted(name.strip())} is {quoted(str(whose))} already on {earlier.seen_from(place)}"
+                    wrong(settings, aliases, message, element)
+
+
 def _a_fixture_is_one_process(settings: Settings) -> None:
     """Its faults, its clock and its log are where its control API is."""
     enable, workers = settings.get("dev.enable"), settings.get("server.workers")
@@ -276,5 +288,6 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _origins_are_let_in_by_one_rule,
     _capabilities_are_known,
     _folders_have_roles,
+    _aliases_are_of_one_role,
     _a_fixture_is_one_process,
 )

@@ -179,7 +179,7 @@ class Run:
 
     def _file(self, place: folders.Place, flags: tuple[str, ...], octets: bytes | None) -> None:
         tx, services, owner = self.world.tx, self.world.services, self.delivery.owner.name
-        number = folders.find(tx, place)
+        number = folders.find(tx, services, place)
         self.wanted |= number is None or _role(tx, number) not in _UNWANTED
         if number is None and not place.create:
             logger.info("a script of %s files into a mailbox that is not there", owner)

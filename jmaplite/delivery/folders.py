@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jmaplite.core.context import Services
@@ -40,13 +41,13 @@ def role(special_use: str | None) -> str | None:
     return found if found in ROLES else None
 
 
-def find(tx: Reader, wanted: Place) -> int | None:
+def find(tx: Reader, services: Services, wanted: Place) -> int | None:
     """The Mailbox that is meant, if it is there: that of the id, else that of the role, else that of the name."""
     if wanted.mailbox_id is not None:
         number = by_id(tx, wanted.mailbox_id)
         if number is not None:
             return number
-    return by_role(tx, wanted.role) or by_name(tx, wanted.name)
+    return by_role(tx, wanted.role) or by_name(tx, services, wanted.name)
 
 
 def by_id(tx: Reader, mailbox_id: str) -> int | None:
@@ -63,10 +64,10 @@ def by_role(tx: Reader, name: str | None) -> int | None:
     return found
 
 
-def by_name(tx: Reader, name: str) -> int | None:
-    """The Mailbox of a name; one at the top whose name has slashes in it counts too."""
-    name = unicodedata.normalize("NFC", name)
-    return _child(tx, None, name) or _walk(tx, _names(name))[0]
+def by_name(tx: Reader, services: Services, name: str) -> int | None:
+    """The Mailbox of a name; one at the top whose name has slashes in it counts too, and then what a role goes by."""
+    name, aliases = unicodedata.normalize("NFC", name), settings_of(services).aliases
+    return _child(tx, None, name) or _walk(tx, _names(name), aliases)[0]
 
 
 def _names(path: str) -> list[str]:
@@ -84,11 +85,13 @@ def _child(tx: Reader, parent: int | None, name: str) -> int | None:
     return number
 
 
-def _walk(tx: Reader, names: list[str]) -> tuple[int | None, int | None, list[str]]:
+def _walk(tx: Reader, names: list[str], aliases: Mapping[str, str]) -> tuple[int | None, int | None, list[str]]:
     """The Mailbox at the end of a path, if it is there; else the last that is, and the names beneath it."""
     parent: int | None = None
     for at, name in enumerate(names):
         found = _child(tx, parent, name)
+        if found is None and parent is None:
+            found = by_role(tx, aliases.get(name.casefold()))
         if found is None:
             return None, parent, names[at:]
         parent = found
@@ -97,7 +100,7 @@ def _walk(tx: Reader, names: list[str]) -> tuple[int | None, int | None, list[st
 
 def ensure(tx: Writer, services: Services, owner: str, wanted: Place) -> int:
     """The Mailbox that is meant, made if that is asked for; the inbox where there is none and none can be made."""
-    found = find(tx, wanted)
+    found = find(tx, services, wanted)
     if found is not None:
         return found
     if not wanted.create:
@@ -105,7 +108,7 @@ def ensure(tx: Writer, services: Services, owner: str, wanted: Place) -> int:
     settings = settings_of(services)
     names = _names(unicodedata.normalize("NFC", wanted.name))
     is_good = all(may_be_named(one) and len(one.encode()) <= settings.max_size_mailbox_name for one in names)
-    _, parent, missing = _walk(tx, names)
+    _, parent, missing = _walk(tx, names, settings.aliases)
     if not is_good or not missing or _depth(tx, parent) + len(missing) > settings.max_mailbox_depth:
         return inbox(tx, owner)
     for name in missing[:-1]:

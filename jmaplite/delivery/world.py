@@ -41,7 +41,7 @@ class World(sieve.Outside):
 
     def mailbox_exists(self, name: str) -> bool:
         """Whether there is a Mailbox of this name."""
-        return name.upper() == "INBOX" or folders.by_name(self.tx, name) is not None
+        return name.upper() == "INBOX" or folders.by_name(self.tx, self.services, name) is not None
 
     def mailbox_id_exists(self, mailbox_id: str) -> bool:
         """Whether there is a Mailbox of this id."""
@@ -50,7 +50,7 @@ class World(sieve.Outside):
     def special_use_exists(self, mailbox: str | None, use: str) -> bool:
         """Whether a Mailbox has the role of a special use, if one is named that one."""
         found = folders.by_role(self.tx, folders.role(use))
-        return found is not None and (mailbox is None or found == folders.by_name(self.tx, mailbox))
+        return found is not None and (mailbox is None or found == folders.by_name(self.tx, self.services, mailbox))
 
     def seen(self, key: str) -> bool:
         """Whether a message with this key has come before."""

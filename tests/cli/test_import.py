@@ -195,6 +195,16 @@ def test_eml_files_go_where_their_folders_say(site: Site, tmp_path: Path) -> Non
     }
 
 
+def test_folders_may_be_called_what_the_configuration_says_besides(site: Site, tmp_path: Path) -> None:
+    with site.config.open("a") as config:
+        config.write('[jmap.folders.trash]\naliases = "Sent, Rubbish"\n')
+    for folder, number in {"Rubbish": 1, "Sent": 2, "Spam": 3}.items():
+        (tmp_path / "mail" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mail" / folder / "1.eml").write_bytes(message(number))
+    site.run("import", "eml", "--account", "ann", tmp_path / "mail")
+    assert [site.mail()[message(number)].mailboxes for number in (1, 2, 3)] == [{"Trash"}, {"Sent"}, {"Junk"}]
+
+
 def test_with_a_mailbox_given_folders_are_made_beneath_it(site: Site, tmp_path: Path) -> None:
     (tmp_path / "mail" / "Sent").mkdir(parents=True)
     (tmp_path / "mail" / "1.eml").write_bytes(message(1))

@@ -391,6 +391,8 @@ def test_a_directory_that_cannot_be_is_a_mistake(text: str, message: str) -> Non
 
 
 def test_the_role_of_a_folder_is_one_that_exists() -> None:
+    [line] = mistakes(f'{GOOD}[jmap.folders.shared]\nname = "Shared"\n')
+    assert line.startswith("c.toml:7: jmap.folders.shared: is a folder of IMAP")
     [line] = mistakes(f'{GOOD}[jmap.folders.spam]\nname = "Spam"\n')
     assert line.startswith("c.toml:7: jmap.folders.spam: 'spam' is no role (there is 'inbox', ")
 
@@ -404,6 +406,10 @@ def test_the_role_of_a_folder_is_one_that_exists() -> None:
             "9: jmap.folders.archive.name: 'sent' is the name of another",
         ),
         ('all.name = "A"\njunk.name = "A"', "8: jmap.folders.all.name: 'A' is the name of another mailbox"),
+        (
+            'junk.aliases = "Spam, X"\ntrash.aliases = ["Bin", "x"]',
+            "9: jmap.folders.trash.aliases: 'x' is 'junk' already on line 8",
+        ),
         ("inbox.create = false", "8: jmap.folders.inbox.create: there is no account without an inbox"),
     ],
 )

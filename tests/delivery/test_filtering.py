@@ -107,6 +107,18 @@ def test_a_mailbox_may_be_meant_by_its_id(post: Post) -> None:
     assert post.filed() == {"Archive": ["Hello"]}
 
 
+def test_a_mailbox_may_be_meant_by_what_its_role_is_called_besides(tmp_path: Path) -> None:
+    aliases = 'aliases = ["Deleted Items", "Papierkorb, Müll"]'
+    for mail in started(tmp_path, more=f'[jmap.folders.trash]\nname = "Bin"\n{aliases}\n'):
+        post = Post(mail)
+        post.script(
+            'require ["fileinto", "mailbox"]; if mailboxexists ["deleted items", "Bin"] { fileinto "MÜLL"; }'
+            'fileinto :create "Papierkorb/Old"; fileinto :create "Deleted"; fileinto "Rubbish";'
+        )
+        post.bring(message())
+        assert post.filed() == {name: ["Hello"] for name in ("Bin", "Bin/Old", "Deleted", "Inbox")}
+
+
 def test_tests_of_mailboxes_see_those_of_the_user(post: Post) -> None:
     post.script(
         'require ["mailbox", "special-use", "fileinto"];'

@@ -210,8 +210,20 @@ class Folder:
 
     id: str
     name: str = option("name", LINE, "What it is called; not set: a name that suits the role.", default="")
+    aliases: tuple[str, ...] = option(
+        "aliases",
+        many(LINE),
+        "Further names that scripts and `jmaplite import` find the mailbox of this role by, in any case, where no "
+        "mailbox at the top has them: a list, or one text with commas between them.",
+        default=(),
+    )
     create: bool = option("create", BOOLEAN, "Make it in a new account.", default=True)
     subscribe: bool = option("subscribe", BOOLEAN, "Whether its isSubscribed begins as true.", default=True)
+
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        """The aliases, each by itself."""
+        return tuple(name.strip() for alias in self.aliases for name in alias.split(",") if name.strip())
 
 
 @section("jmap.session.cache")

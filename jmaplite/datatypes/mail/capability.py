@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jmaplite.core.context import Context, Services
@@ -43,7 +44,8 @@ FIRST_MAILBOXES = tuple(
 class MailSettings:
     """Limits of mail, in octets and counts, how Threads are made, and what a new account begins with, in order.
 
-    `expunge_after`: seconds after which what is in the trash or among junk ends by itself (0: never).
+    `aliases` are roles by further names, in small letters, that their Mailboxes go by outside JMAP. `expunge_after`:
+    seconds after which what is in the trash or among junk ends by itself (0: never).
     """
 
     max_mailbox_depth: int = 10
@@ -56,6 +58,7 @@ class MailSettings:
     max_snippets: int = 100
     threading: Threading = field(default_factory=Threading)
     first_mailboxes: tuple[FirstMailbox, ...] = FIRST_MAILBOXES
+    aliases: Mapping[str, str] = field(default_factory=dict)
     expunge_after: int = 0
 
 

@@ -122,7 +122,7 @@ class Transfer:
     def mailbox(self, owner: Owner, path: MailboxPath) -> MailboxAt:
         """The Mailbox of a path. Raises TransferFailed."""
         boxes = self.mailboxes(owner)
-        found = find_mailbox(boxes, path)
+        found = find_mailbox(boxes, path, settings_of(self._services).aliases)
         if found is None:
             close = get_close_matches("/".join(path), ["/".join(box.path) for box in boxes], n=1)
             hint = f" (did you mean “{close[0]}”?)" if close else ""

@@ -16,7 +16,7 @@ from jmaplite.core.context import Access, Context, Services
 from jmaplite.core.errors import SetError
 from jmaplite.core.methods.set import set_
 from jmaplite.core.records import slots
-from jmaplite.datatypes.mail.capability import MAIL, mail_settings
+from jmaplite.datatypes.mail.capability import MAIL, mail_settings, settings_of
 from jmaplite.datatypes.mail.filing import refile
 from jmaplite.datatypes.mail.ingest import Prepared, insert, prepare
 from jmaplite.datatypes.mail.mailbox import MAILBOX
@@ -171,7 +171,7 @@ class Importer:
 
     def _look(self, named: MailboxPath) -> int | None:
         with self._account.read() as tx:
-            found = find_mailbox(read_mailboxes(tx), named)
+            found = find_mailbox(read_mailboxes(tx), named, settings_of(self._services).aliases)
         return found.number if found else None
 
     def _make(self, path: MailboxPath, named: MailboxPath) -> int:
@@ -179,7 +179,7 @@ class Importer:
         create = {
             "name": named[-1] if named else "Inbox",
             "parentId": parent and MAILBOX.format_id(parent),
-            "role": role_of(named),
+            "role": role_of(named, settings_of(self._services).aliases),
         }
         response = _SET_MAILBOX(self._context, {"accountId": self._account.id, "create": {"new": create}})
         assert isinstance(response, dict)

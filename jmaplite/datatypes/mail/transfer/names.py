@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jmaplite.formats.mailboxes import MailboxPath
@@ -29,11 +29,15 @@ class MailboxAt:
     total: int
 
 
-def role_of(path: MailboxPath) -> str | None:
-    """The role (RFC 8621 §2) that a path means by its name, in any case; only at the top level it does."""
+def role_of(path: MailboxPath, aliases: Mapping[str, str]) -> str | None:
+    """The role (RFC 8621 §2) that a path means by its name, in any case; only at the top level it does.
+
+    `aliases` are roles by further names, which count first.
+    """
     if not path:
         return "inbox"
-    return _ROLES.get(path[0].casefold()) if len(path) == 1 else None
+    name = path[0].casefold()
+    return aliases.get(name, _ROLES.get(name)) if len(path) == 1 else None
 
 
 def read_mailboxes(tx: Reader) -> list[MailboxAt]:
@@ -51,12 +55,12 @@ def read_mailboxes(tx: Reader) -> list[MailboxAt]:
     return sorted(found, key=lambda box: box.path)
 
 
-def find_mailbox(boxes: Iterable[MailboxAt], path: MailboxPath) -> MailboxAt | None:
+def find_mailbox(boxes: Iterable[MailboxAt], path: MailboxPath, aliases: Mapping[str, str]) -> MailboxAt | None:
     """The Mailbox of a path; a name at its top that no Mailbox has stands for the role that it means."""
     by_path = {box.path: box for box in boxes}
     top = path[:1]
     if top not in by_path:
-        role = role_of(top)
+        role = role_of(top, aliases)
         by_role = (box.path for box in by_path.values() if role is not None and box.role == role)
         top = next(by_role, top)
     return by_path.get((*top, *path[1:]))
