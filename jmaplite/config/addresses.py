@@ -118,6 +118,11 @@ def _way(value: object) -> str:
     return text
 
 
+def _database_host(value: object) -> str:
+    text = text_of(value).strip()
+    return text if text.startswith("/") and text.isprintable() else _host_name(value)
+
+
 def _subject(value: object) -> str:
     text = text_of(value).strip()
     if _host(text.removeprefix("*.")) is None:
@@ -217,6 +222,7 @@ def _is_coded(rest: str) -> None:
 HEADER = Kind("header", 'a header line "Name: value"', _header)
 ADDRESS = Kind("address", 'an address and port such as "127.0.0.1:8080" or "[::]:443", or "unix:PATH"', _address)
 HOST = Kind("host", "a host name or an IP address", _host_name)
+DATABASE_HOST = Kind("host", "a host name, an IP address, or the path of a directory with a socket", _database_host)
 WAY = Kind("host", 'a host name, an IP address, or a Unix socket such as "unix:/run/mail.sock"', _way)
 SUBJECT = Kind("host name", 'a host name such as "mail.example.org" or "*.example.org"', _subject)
 URL = Kind("url", 'scheme, host and port such as "https://mail.example.org", or host alone', _url)

@@ -86,7 +86,7 @@ def _type(settings: Settings, names: Names) -> str:
 
 _ONLY: dict[str, tuple[str, ...]] = {
     "memory": (*_PEOPLE, f"{_DIRECTORY}.options.superuser-group"),
-    "sql": (f"{_DIRECTORY}.query.", f"{_DIRECTORY}.columns."),
+    "sql": (f"{_DIRECTORY}.query.", f"{_DIRECTORY}.columns.", f"{_DIRECTORY}.store"),
     "ldap": tuple(
         f"{_DIRECTORY}.{name}"
         for name in ("base-dn", "timeout", "bind.", "tls.", "filter.", "attributes.", "object-classes.")

@@ -327,6 +327,19 @@ def at_least(least: int) -> Kind[int]:
     return Kind("integer", f"a whole number, at least {least}", parse, _number_or_text, shape=shape)
 
 
+def at_most(most: int) -> Kind[int]:
+    """A whole number from 0 that is not too large."""
+
+    def parse(value: object) -> int:
+        number = _integer(value)
+        if number > most:
+            raise Wrong(f"{found(value)} is too large: at most {most}")
+        return number
+
+    shape = {"type": "integer", "minimum": 0, "maximum": most}
+    return Kind("integer", f"a whole number, at most {most}", parse, _number_or_text, shape=shape)
+
+
 def or_false(kind: Kind[int]) -> Kind[int]:
     """A number that `false` makes endless: UNLIMITED is then its value."""
 

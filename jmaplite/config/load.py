@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jmaplite.config.checks import check
+from jmaplite.config.databases import lend
 from jmaplite.config.kinds import quoted
 from jmaplite.config.lines import index
 from jmaplite.config.mistakes import ConfigError, Mistake, in_order
@@ -71,6 +72,7 @@ def _settle(text: str, path: str | os.PathLike[str], environ: Mapping[str, str])
         whole = False
     if not whole:
         return settings, None
+    lend(settings)
     sections = _sections(settings)
     check(settings)
     warn(settings)

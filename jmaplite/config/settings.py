@@ -167,6 +167,19 @@ class Settings:
         if len(self.mistakes) == before:
             self._settings[option.name, names] = Setting(plain, key, place, places)
 
+    def lend(self, name: str, names: Names, setting: Setting) -> None:
+        """Take for an option what is set elsewhere; a mistake if it is set itself."""
+        if (name, names) in self._claimed:
+            place, key = self._claimed[name, names]
+            self.mistake(place, key, f"is set by {setting.key} on {setting.place.seen_from(place)} already")
+        else:
+            self.claim(name, names, setting)
+            self._settings[name, names] = setting
+
+    def claim(self, name: str, names: Names, setting: Setting) -> None:
+        """Count an option as set, though its value is not known: what is wrong with it is said elsewhere."""
+        self._claimed.setdefault((name, names), (setting.place, setting.key))
+
     def read(self, kind: Kind[Any], path: KeyPath, value: object, *, secret: bool = False) -> Any:
         """A value that no option of ours is set to, made plain, or None and a mistake."""
         return self._plain(kind, path, path, value, secret=secret)

@@ -103,7 +103,7 @@ def _table(node: Node, table: dict[str, Any], path: Path, names: Names, settings
         child = node.children.get(key) if inner != ("imapd",) else imapd()
         if child is not None:
             _value(child, value, inner, names, settings)
-        elif node.any is not None and not (node.any.refused and not isinstance(value, dict)):
+        elif node.any is not None and (isinstance(value, dict) or node.any.option is not None or not node.children):
             _value(node.any, value, inner, (*names, key), settings)
         elif path == ("imapd",):
             settings.wrong(inner, _unknown_to_cyrus(node, key))

@@ -166,6 +166,8 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
             nodelay=listener.nodelay,
             send_buffer=listener.send_buffer_size,
             receive_buffer=listener.recv_buffer_size,
+            ttl=listener.ttl,
+            tos=listener.tos,
             mode=listener.socket_mode,
             v6_only=any(one.port in ipv4 for one in listener.bind if ":" in one.host),
         ),

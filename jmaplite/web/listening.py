@@ -17,7 +17,7 @@ from jmaplite.web.app import App
 from jmaplite.web.connection import Connection, Ends
 from jmaplite.web.protocols import HypercornConfig
 from jmaplite.web.settings import Listener
-from jmaplite.web.sockets import ListeningSocket
+from jmaplite.web.sockets import ListeningSocket, prepare
 from jmaplite.web.tls import Certificates
 
 logger = logging.getLogger(__name__)
@@ -162,8 +162,7 @@ class Listening:
         if inner.family == socket.AF_UNIX:
             client, server = ("127.0.0.1", 0), None
         else:
-            if not self.listener.options.nodelay:
-                inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            prepare(inner, self.listener.options)
             _keep_alive(inner)
             client, server = _plain(address), _plain(inner.getsockname())
         ends = Ends(client, server, secure=self._certificates is not None)

@@ -29,7 +29,7 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class SocketOptions:
-    """What sockets are set to; sizes in octets, 0 leaves them to the system.
+    """What sockets are set to; sizes in octets, 0 leaves them, `ttl` and `tos` (RFC 791 §3.1) to the system.
 
     `mode` is that of the file of a Unix socket. An IPv6 address that stands for all takes IPv4 along, unless
     `v6_only`.
@@ -41,6 +41,8 @@ class SocketOptions:
     nodelay: bool = True
     send_buffer: int = 0
     receive_buffer: int = 0
+    ttl: int = 0
+    tos: int = 0
     mode: int = 0o660
     v6_only: bool = False
 

@@ -160,6 +160,21 @@ def _clear(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def prepare(inner: socket.socket, options: SocketOptions) -> None:
+    """Set the socket of a connection to what is configured."""
+    if not options.nodelay:
+        inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+    for of_ipv4, of_ipv6, value in (
+        (socket.IP_TTL, socket.IPV6_UNICAST_HOPS, options.ttl),
+        (socket.IP_TOS, socket.IPV6_TCLASS, options.tos),
+    ):
+        if value and inner.family == socket.AF_INET6:
+            inner.setsockopt(socket.IPPROTO_IPV6, of_ipv6, value)
+        if value:
+            with suppress(OSError):  # IPv4 may come in by IPv6, but not on every system
+                inner.setsockopt(socket.IPPROTO_IP, of_ipv4, value)
+
+
 def _size_buffers(made: socket.socket, options: SocketOptions) -> None:
     """What the accepted sockets inherit."""
     if options.send_buffer:

@@ -254,6 +254,40 @@ query.name = "SELECT name, type, secret, description, quota FROM accounts WHERE 
     assert base.sql.query_name.endswith("?")
 
 
+def test_a_database_of_a_table_of_its_own_is_that_of_the_directories_that_name_it() -> None:
+    config = made(
+        """
+[store."pg"]
+type = "postgresql"
+host = "db.example.org"
+database = "mail/x"
+user = "me@here"
+password = "a:b/c"
+timeout = "5s"
+tls.enable = true
+pool.max-connections = 3
+query.name = "SELECT 1 WHERE name = ?"
+[directory.staff]
+type = "sql"
+store = "pg"
+[directory.guests]
+type = "sql"
+store = "pg"
+query.members = "SELECT 2 WHERE name = ?"
+"""
+    )
+    _, staff, guests = config.directories
+    assert (
+        staff.url
+        == guests.url
+        == ("postgresql://me%40here:a%3Ab%2Fc@db.example.org:5432/mail%2Fx?sslmode=verify-full&sslrootcert=system")
+    )
+    assert (staff.sql.query_name, guests.sql.query_name) == ("SELECT 1 WHERE name = ?",) * 2
+    assert (staff.sql.query_members, guests.sql.query_members) == ("", "SELECT 2 WHERE name = ?")
+    assert (staff.pool_max_connections, staff.pool_timeout_create) == (3, 5)
+    assert "a:b/c" not in repr(config)
+
+
 def test_capabilities_are_chosen_by_any_name() -> None:
     config = made('[jmap.capabilities]\n"urn:ietf:params:jmap:quota" = false\nblob = true')
     assert dict(config.capabilities.chosen) == {"urn:ietf:params:jmap:quota": False, "blob": True}

@@ -383,7 +383,27 @@ def test_a_name_that_nobody_can_log_in_with_is_a_mistake(name: str, message: str
         ),
         ('type = "sql"\nquery.name = "SELECT 1"', "c.toml:9: directory.x.query.name: needs a ? where the value goes"),
         ('type = "oidc"', "c.toml:8: directory.x.type: 'oidc' is not known here"),
-        ('type = "memory"\nstore = "y"', "c.toml:9: directory.x.store: is not needed: write url and query.*"),
+        ('type = "memory"\nstore = "y"', "c.toml:9: directory.x.store: is for directories of type sql, and this"),
+        ('type = "sql"\nstore = "y"', "c.toml:9: directory.x.store: there is no table [store.'y']"),
+        ('[store.y]\ntype = "redis"', "c.toml:9: store.y.type: 'redis' is not known here: mail is kept where [store]"),
+        ('[store.y]\ntype = "sqlite"', "c.toml:9: store.y.path: a database of type sqlite needs it"),
+        ('[store.y]\ntype = "sqlite"\npath = "x"', "c.toml:8: store.y: no directory names it as its store, and mail"),
+        (
+            '[store.y]\ntype = "postgresql"\ndatabase = "x"\npath = "x"',
+            "c.toml:11: store.y.path: is for databases of type sqlite",
+        ),
+        (
+            'type = "sql"\nstore = "y"\nurl = "sqlite:///x"\n[store.y]\ntype = "sqlite"\npath = "x"',
+            "c.toml:10: directory.x.url: is set by store.y on line 11 already",
+        ),
+        (
+            'type = "sql"\nstore = "y"\nquery.name = "?"\n[store.y]\ntype = "sqlite"\npath = "x"\nquery.name = "?"',
+            "c.toml:10: directory.x.query.name: is set by store.y.query.name on line 14 already",
+        ),
+        (
+            'type = "sql"\nstore = "y"\n[store.y]\ntype = "sqlite"\npath = "x"\nquery.name = "x"',
+            "c.toml:13: store.y.query.name: needs a ? where the value goes that is looked for",
+        ),
     ],
 )
 def test_a_directory_that_cannot_be_is_a_mistake(text: str, message: str) -> None:

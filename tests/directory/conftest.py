@@ -11,7 +11,7 @@ import pytest
 from jmaplite.config import parse
 from jmaplite.directory import Directory
 from jmaplite.server.directories import directory
-from tests.directory.people import LDAP, LDAP_PEOPLE, MEMORY, SQL, SQL_PEOPLE
+from tests.directory.people import LDAP, LDAP_PEOPLE, MEMORY, SQL, SQL_PEOPLE, STORED
 from tests.directory.postgresql import PostgreSQL, postgresql
 from tests.directory.slapd import Slapd, slapd
 
@@ -59,13 +59,20 @@ def told(request: pytest.FixtureRequest) -> Told:
         if kind == "postgresql":
             server: PostgreSQL = request.getfixturevalue("database")
             return SQL.format(url=server.url)
+        if kind == "stored sqlite":
+            apsw.Connection(str(folder / "people.db")).execute(SQL_PEOPLE)
+            return STORED.format(place='type = "sqlite"\npath = "people.db"')
+        if kind == "stored postgresql":
+            of_socket = request.getfixturevalue("database").folder
+            place = f'type = "postgresql"\nhost = "{of_socket}"\ndatabase = "postgres"\nuser = "tester"'
+            return STORED.format(place=place)
         ldap: Slapd = request.getfixturevalue("ldap_server")
         return LDAP[kind].replace("PLAIN", ldap.url).replace("SECURE", ldap.tls_url).replace('"CA"', f'"{ldap.ca}"')
 
     return make
 
 
-KINDS = ("memory", "sqlite", "postgresql", *LDAP)
+KINDS = ("memory", "sqlite", "postgresql", "stored sqlite", "stored postgresql", *LDAP)
 """Every kind of directory, and the ways to log in to one in LDAP."""
 
 

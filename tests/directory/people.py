@@ -84,6 +84,11 @@ principals = "SELECT name FROM accounts"
 """
 """The queries that Stalwart's documents have."""
 
+STORED = SQL.replace('url = "{url}"', 'store = "users"').replace(
+    "[directory.people.query]", "[store.users]\n{place}\n[store.users.query]"
+)
+"""The same in a table of their own, as later versions have them."""
+
 LDAP_PEOPLE: list[tuple[str, list[str], dict[str, Any]]] = [
     ("ou=people", ["top", "organizationalUnit"], {}),
     (

@@ -16,7 +16,7 @@ from jmaplite.config import Config, parse
 from jmaplite.server import CannotServe, Server
 from jmaplite.server.settings import listeners
 from jmaplite.web import Listener, SocketOptions
-from jmaplite.web.sockets import opened
+from jmaplite.web.sockets import opened, prepare
 from tests.web.fakes import FakeEngine
 from tests.web.serving import CONFIG, DEMO, Loop, serving_fakes, until
 
@@ -154,9 +154,26 @@ def test_every_option_of_a_socket_comes_from_the_configuration(tmp_path: Path) -
     [server.listener.other]
     bind = "127.0.0.1:0"
     socket = { backlog = 7, reuse-addr = false, reuse-port = true, nodelay = false, send-buffer-size = "64k",
-               recv-buffer-size = "32k", mode = "600" }
+               recv-buffer-size = "32k", ttl = 40, tos = 16, mode = "600" }
     """.replace("\n               ", " ")
-    assert listeners(config(tmp_path, more))[1].options == SocketOptions(7, False, True, False, 65536, 32768, 0o600)
+    wanted = SocketOptions(7, False, True, False, 65536, 32768, 40, 16, 0o600)
+    assert listeners(config(tmp_path, more))[1].options == wanted
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_packets_are_marked_and_live_as_they_should(address: str) -> None:
+    options = SocketOptions(nodelay=False, ttl=40, tos=16)
+    listening = opened((address, 0), options)[0]
+    try:
+        with socket.create_connection(listening.inner.getsockname()[:2]), listening.inner.accept()[0] as connection:
+            prepare(connection, options)
+            of_ipv6 = [(socket.IPV6_UNICAST_HOPS, 40), (socket.IPV6_TCLASS, 16)]
+            of_ipv4 = [(socket.IP_TTL, 40), (socket.IP_TOS, 16)]
+            level, wanted = (socket.IPPROTO_IPV6, of_ipv6) if ":" in address else (socket.IPPROTO_IP, of_ipv4)
+            assert [connection.getsockopt(level, name) for name, _ in wanted] == [value for _, value in wanted]
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+    finally:
+        listening.close()
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])

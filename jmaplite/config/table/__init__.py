@@ -8,7 +8,7 @@ from pathlib import Path
 from jmaplite.config.mistakes import Mistake
 from jmaplite.config.table.capabilities import Capabilities
 from jmaplite.config.table.delivery import Queue, Recipients, Relay, Sieve
-from jmaplite.config.table.directories import Directory, Group, Ldap, Principal, Sql, Token, User
+from jmaplite.config.table.directories import Database, Directory, Group, Ldap, Principal, Sql, Token, User
 from jmaplite.config.table.jmap import (
     Compat,
     Conversations,
@@ -38,6 +38,7 @@ __all__ = [
     "Config",
     "Conversations",
     "Cors",
+    "Database",
     "Dev",
     "Directory",
     "Email",
@@ -92,6 +93,7 @@ class Config:
     listeners: tuple[Listener, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     directories: tuple[Directory, ...] = ()
+    databases: tuple[Database, ...] = ()
     folders: tuple[Folder, ...] = ()
     relays: tuple[Relay, ...] = ()
     server: Server = field(default_factory=Server)
@@ -164,6 +166,7 @@ REPEATED: dict[str, type] = {
     "listeners": Listener,
     "certificates": Certificate,
     "directories": Directory,
+    "databases": Database,
     "folders": Folder,
     "relays": Relay,
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from jmaplite.config.addresses import DIRECTORY_URL, EMAIL, HOST, RECEIVER
+from jmaplite.config.addresses import DATABASE_HOST, DIRECTORY_URL, EMAIL, HOST, PORT, RECEIVER
 from jmaplite.config.kinds import (
     BOOLEAN,
     FILE,
     LINE,
     LOGIN,
     MOMENT,
+    PATH,
     SECONDS,
     SECRET,
     SECRET_TEXT,
@@ -140,6 +141,50 @@ class Sql:
     column_quota: str = option("columns.quota", LINE, "The column with the quota, in octets.", default="quota")
 
 
+_KEPT = "is not known here: mail is kept where [store] path says, and directories read sqlite and postgresql"
+
+
+@section("store.<id>")
+class Database:
+    """A database that directories of type `sql` read, as later versions of Stalwart have it. One table for each."""
+
+    id: str
+    type: str = option(
+        "type",
+        choice(
+            *("sqlite", "postgresql"),
+            refused=dict.fromkeys(("mysql", "rocksdb", "foundationdb", "redis", "s3", "fs", "elasticsearch"), _KEPT),
+        ),
+        "The kind of database.",
+    )
+    path: Path | None = option("path", PATH, "The file of one of type `sqlite`.", default=None, shown='""')
+    host: str = option(
+        "host",
+        DATABASE_HOST,
+        "Where one of type `postgresql` is: a host, or the directory of its socket.",
+        default="localhost",
+    )
+    port: int = option("port", PORT, "Its port.", default=5432)
+    database: str = option("database", LINE, "Its name there.", default="")
+    user: str = option("user", LINE, "Whom to log in as; not set: who runs the server.", default="")
+    password: str = option("password", SECRET_TEXT, "The password for that.", default="", secret=True)
+    tls_enable: bool = option("tls.enable", BOOLEAN, "Speak nothing but TLS with it.", default=False)
+    tls_allow_invalid_certs: bool = option(
+        "tls.allow-invalid-certs", BOOLEAN, "Accept a certificate of anybody.", default=False
+    )
+    timeout: int = option("timeout", SECONDS, "How long a connection may take.", default=30, shown='"30s"')
+    pool_max_connections: int = option("pool.max-connections", at_least(1), "Connections to it.", default=10)
+    query_name: str = option("query.name", STRING, "As in the table of a directory, and so are the others.", default="")
+    query_members: str = option("query.members", STRING, "The groups of somebody.", default="")
+    query_recipients: str = option("query.recipients", STRING, "Who receives mail for an address.", default="")
+    query_emails: str = option("query.emails", STRING, "The addresses of somebody.", default="")
+    query_secrets: str = option("query.secrets", STRING, "Further secrets of somebody.", default="")
+    query_verify: str = option("query.verify", STRING, "Taken, but nobody is told who is there (VRFY).", default="")
+    query_expand: str = option("query.expand", STRING, "The addresses on a mailing list.", default="")
+    query_principals: str = option("query.principals", STRING, "The names of all principals.", default="")
+    query_domains: str = option("query.domains", STRING, "Whether a domain is at home here.", default="")
+
+
 @section("directory.<id>")
 class Ldap:
     """What a directory of type `ldap` needs besides. In filters and names, `?` stands for what is looked for."""
@@ -242,6 +287,13 @@ class Directory:
         default="",
         aliases=("address",),
         secret=True,
+    )
+    store: str = option(
+        "store",
+        LINE,
+        "The name of the `store` table that says where a database is and what is asked there, in place of `url` and "
+        "`query`.",
+        default="",
     )
     principal_rows: tuple[Principal, ...] = rows(Principal)
     user_rows: tuple[User, ...] = rows(User)

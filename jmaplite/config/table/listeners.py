@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jmaplite.config.addresses import ADDRESS, HOST, NETWORK, SUBJECT, URL, Address
 from jmaplite.config.ciphers import CIPHER, before_1_3
-from jmaplite.config.kinds import BOOLEAN, DURATION, FILE, LINE, MODE, SIZE, at_least, choice, many
+from jmaplite.config.kinds import BOOLEAN, DURATION, FILE, LINE, MODE, SIZE, at_least, at_most, choice, many
 from jmaplite.config.sections import option, rows, section
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -236,6 +236,20 @@ class Listener:
         "Octets that the system keeps of what has arrived; 0 leaves it to the system.",
         default=0,
         everywhere="server.socket.recv-buffer-size",
+    )
+    ttl: int = option(
+        "socket.ttl",
+        at_most(255),
+        "Routers that a packet may pass (IP_TTL, IPV6_UNICAST_HOPS); 0 leaves it to the system.",
+        default=0,
+        everywhere="server.socket.ttl",
+    )
+    tos: int = option(
+        "socket.tos",
+        at_most(255),
+        "How packets are marked for routers (IP_TOS, IPV6_TCLASS); 0 leaves it to the system.",
+        default=0,
+        everywhere="server.socket.tos",
     )
     socket_mode: int = option(
         "socket.mode",

@@ -13,6 +13,7 @@ _SEARCH = "search treats all languages alike: words are not reduced to stems"
 _AT_REST = "messages are not encrypted at rest: encrypt the disk"
 _NOT_MAIL = "is for a mail transfer agent, which stands in front of this server"
 _LOG = "is not known here: [log] says what is logged"
+_LINGER = "would hold up everybody else: what is under way when the server stops is let end"
 _MANAGED = "everything that is set stands in this file"
 _TLS_RESOLVED = "is the other way round here: tls.sni of a listener names a certificate for a subject"
 
@@ -24,12 +25,8 @@ REFUSED: dict[str, str] = {
     "server.tls.sni": "belongs to a listener: server.listener.NAME.tls.sni",
     "server.listener.<id>.greeting": "is not said by any protocol here but as the standard wants it",
     "server.listener.<id>.hostname": "is the same for all listeners: server.hostname",
-    "server.listener.<id>.socket.ttl": "is left to the system",
-    "server.listener.<id>.socket.linger": "is left to the system: what is under way when the server stops is let end",
-    "server.listener.<id>.socket.tos": "is left to the system",
-    "server.socket.ttl": "is left to the system",
-    "server.socket.linger": "is left to the system: what is under way when the server stops is let end",
-    "server.socket.tos": "is left to the system",
+    "server.listener.<id>.socket.linger": _LINGER,
+    "server.socket.linger": _LINGER,
     "server.listener.<id>.tls.disable-ciphers": "is the other way round here: tls.ciphers says which may be used",
     "server.tls.disable-ciphers": "is the other way round here: tls.ciphers says which may be used",
     "server.http.url": "is an expression in Stalwart: write scheme, host and port as server.url",
@@ -56,10 +53,11 @@ REFUSED: dict[str, str] = {
     "storage.lookup": _STORES,
     "storage.encryption": _AT_REST,
     "storage.cluster": _STORES,
-    "store.<id>": _STORES,
+    "store.<id>.disable": "is not there: a directory may be switched off",
+    "store.<id>.purge": _PURGE,
+    "store.<id>.pool.workers": "is not needed: pool.max-connections is how many questions are asked at once",
     "oauth": _TOKENS,
     "authentication": "there is no master user: accounts are shared by groups, and commands bring mail in and out",
-    "directory.<id>.store": "is not needed: write url and query.* into this table",
     "directory.<id>.endpoint": _TOKENS,
     "directory.<id>.auth": _TOKENS,
     "directory.<id>.fields": _TOKENS,

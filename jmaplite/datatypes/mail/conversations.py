@@ -7,6 +7,7 @@ under new ids (RFC 8621 §3: a threadId never changes), in steps that are each c
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,12 @@ from jmaplite.store import Account, Reader, Writer
 
 _STEP = 200
 """Groups that are written in one transaction."""
+
+_EMAILS = 100
+"""Emails with which one transaction has enough."""
+
+_PAUSE_SECONDS = 0.01
+"""Time between two transactions in which others may write: a server that works on the same account."""
 
 _COLUMNS = "id, thread, message_id, in_reply_to, reference_ids, subject"
 
@@ -137,7 +144,12 @@ def _settle(services: Services, account_id: str, threading: Threading) -> Told:
         with account.read() as tx:
             groups = _groups(tx, threading)
         now = int(services.clock())
-        step = sum(_write(account, services, part, now, threading) for part in _parts(_assigned(groups)))
+        step = 0
+        for part in _parts(_assigned(groups)):
+            moved_now = _write(account, services, part, now, threading)
+            step += moved_now
+            if moved_now:
+                time.sleep(_PAUSE_SECONDS)
         moved += step
         if not step:
             return Told(len(groups), moved)
@@ -220,8 +232,15 @@ def _assigned(groups: Sequence[Group]) -> list[tuple[Group, int | None]]:
 
 
 def _parts(assigned: Sequence[tuple[Group, int | None]]) -> Iterator[Sequence[tuple[Group, int | None]]]:
-    for begin in range(0, len(assigned), _STEP):
-        yield assigned[begin : begin + _STEP]
+    part: list[tuple[Group, int | None]] = []
+    moving = 0
+    for group, thread in assigned:
+        part.append((group, thread))
+        moving += sum(filed.thread != thread for filed in group.emails)
+        if moving >= _EMAILS or len(part) >= _STEP:
+            yield part
+            part, moving = [], 0
+    yield part
 
 
 def _write(
