@@ -152,6 +152,9 @@ class JMAPClient:
                     raise _problem(error) from None
                 error.close()
                 time.sleep(wait)
+            except urllib.error.URLError as error:
+                host = urllib.parse.urlsplit(url).hostname
+                raise ConnectionError(f"{host} cannot be reached: {error.reason}") from error
             except http.client.HTTPException as error:
                 raise ConnectionError(f"the answer is no HTTP: {error!r}") from error
         raise AssertionError("the last try answers or raises")

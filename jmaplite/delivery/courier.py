@@ -19,7 +19,7 @@ from jmaplite.delivery.trace import leaving
 from jmaplite.store import Account
 
 AT_ONCE = 4
-"""Messages that are sent at the same time."""
+"""Messages of an account that are sent at the same time, and accounts: one slow message does not hold up all others."""
 
 
 class Courier:
@@ -28,7 +28,7 @@ class Courier:
     def __init__(self, office: Office, relay: Relay) -> None:
         self._office = office
         self._relay = relay
-        self._rounds = Rounds("courier", lambda: self._office.services, self.send_due)
+        self._rounds = Rounds("courier", lambda: self._office.services, self.send_due, AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE, "courier")
 
     def change(self, office: Office, relay: Relay) -> None:

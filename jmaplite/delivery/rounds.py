@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from jmaplite.core.context import Services
@@ -25,13 +26,17 @@ AGAIN_SECONDS = 60
 
 
 class Rounds:
-    """Visits accounts in a thread. `visit` answers when the next visit is due (seconds since the epoch), if at all."""
+    """Visits accounts in a thread, or some at once. `visit` answers when the next is due (in seconds), if at all."""
 
-    def __init__(self, name: str, services: Callable[[], Services], visit: Callable[[str], float | None]) -> None:
+    def __init__(
+        self, name: str, services: Callable[[], Services], visit: Callable[[str], float | None], at_once: int = 1
+    ) -> None:
         self._name = name
         self._services = services
         self._visit_one = visit
         self._visits: dict[str, float] = {}
+        self._under_way = set[str]()
+        self._pool = ThreadPoolExecutor(at_once, name) if at_once > 1 else None
         self._changed = threading.Condition()
         self._is_over = False
         self._stop_listening: Callable[[], None] = lambda: None
@@ -57,6 +62,8 @@ class Rounds:
         """Wait until the last visit has ended."""
         if self._thread.is_alive():
             self._thread.join()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
     def wake(self, *account_ids: str) -> None:
         """Visit accounts now."""
@@ -75,7 +82,11 @@ class Rounds:
                 next_round = time.monotonic() + ROUND_SECONDS
                 self._guarded(self._wake_all)
             for account_id in self._wait():
-                self._guarded(partial(self._visit, account_id))
+                visit = partial(self._guarded, partial(self._visit, account_id))
+                if self._pool is None:
+                    visit()
+                else:
+                    self._pool.submit(visit)
 
     def _wake_all(self) -> None:
         self.wake(*(info.id for info in self._services().store.accounts()))
@@ -85,16 +96,18 @@ class Rounds:
         with self._changed:
             if not self._is_over and not self._ready():
                 now = self._services().clock()
-                first = min(self._visits.values(), default=now + GLANCE_SECONDS)
+                waiting = [when for one, when in self._visits.items() if one not in self._under_way]
+                first = min(waiting, default=now + GLANCE_SECONDS)
                 self._changed.wait(min(max(first - now, 0.0), GLANCE_SECONDS))
             ready = [] if self._is_over else self._ready()
             for account_id in ready:
                 del self._visits[account_id]
+            self._under_way.update(ready)
         return ready
 
     def _ready(self) -> list[str]:
         now = self._services().clock()
-        return [account_id for account_id, when in self._visits.items() if when <= now]
+        return [one for one, when in self._visits.items() if when <= now and one not in self._under_way]
 
     def _visit(self, account_id: str) -> None:
         when: float | None = self._services().clock() + AGAIN_SECONDS
@@ -103,9 +116,11 @@ class Rounds:
         except UnknownAccount:
             when = None
         finally:
-            if when is not None:
-                with self._changed:
+            with self._changed:
+                self._under_way.discard(account_id)
+                if when is not None:
                     self._visits.setdefault(account_id, when)
+                self._changed.notify()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

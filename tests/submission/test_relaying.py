@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.mail.jmap import message
 from tests.submission.post import BOB, HOST, Killed, Mailer, PostOffice, envelope, kill_after, kill_before
 
 DAY = 86400
+PATIENCE = 30.0
 THERE = "x@there.example"
 
 
@@ -219,6 +221,36 @@ def test_nobody_is_told_of_a_message_without_a_sender(post: Post, alice: Mailer)
     alice.submit(alice.draft(), envelope=envelope(THERE, sender=""))
     post.deliver()
     assert (alice.received(), post.queued(alice.account)) == ([], 0)
+
+
+def test_mail_that_takes_long_does_not_hold_up_that_of_others(post: Post, alice: Mailer) -> None:
+    bob = post.mailer(BOB)
+    begun, go_on, sent = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(address: str) -> str:
+        if address == THERE:
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        else:
+            sent.set()
+        return "250 2.0.0 ok"
+
+    post.there.answers = answer
+    alice.submit(alice.draft(to=THERE))
+    bob.submit(bob.draft(to="y@there.example"))
+    PostOffice.deliver(post)
+    post.courier.start()
+    post.courier.wake(alice.account)
+    assert begun.wait(PATIENCE)
+    post.courier.wake(alice.account)
+    post.courier.wake(bob.account)
+    try:
+        assert sent.wait(PATIENCE)
+    finally:
+        go_on.set()
+    post.courier.end()
+    post.courier.join()
+    assert len(post.there.parcels) == 2
 
 
 def test_redirected_mail_is_returned_to_who_sent_it(post: Post, alice: Mailer) -> None:
