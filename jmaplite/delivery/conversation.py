@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -84,7 +84,7 @@ class Conversation:
     def __init__(self, host: Host, client: SMTP) -> None:
         self.host = host
         self._client = client
-        self.offers: Mapping[str, tuple[str, ...]] = {}
+        self.offers: dict[str, tuple[str, ...]] = {}
         self.has_rested = False
 
     @classmethod
@@ -122,6 +122,12 @@ class Conversation:
     def is_private(self) -> bool:
         """Whether nobody else can read along."""
         return self.is_alive and self._client.get_transport_info("sslcontext") is not None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is private, and the certificate of the server was checked."""
+        context = self._client.get_transport_info("sslcontext") if self.is_alive else None
+        return isinstance(context, ssl.SSLContext) and context.check_hostname
 
     async def end(self) -> None:
         """Say goodbye, if there still is anybody."""
@@ -170,6 +176,8 @@ class Conversation:
         lines = client.last_ehlo_response.message.split("\n")[1:] if client.last_ehlo_response else []
         words = [line.split() for line in lines if line.split()]
         self.offers = {one[0].upper(): tuple(one[1:]) for one in words if _KEYWORD.fullmatch(one[0].upper())}
+        if not self.is_proven:  # what it offers is worth nothing then (RFC 8689 §4.2.1)
+            self.offers.pop("REQUIRETLS", None)
 
     async def transact(self, parcel: Parcel, recipients: Sequence[tuple[str, Parameters]]) -> list[Reply]:
         """Send a message. Raises Unreachable if nothing was sent."""
@@ -198,7 +206,9 @@ class Conversation:
             return "553 5.6.7 The relay takes no addresses beyond US-ASCII"
         if "8BITMIME" not in self.offers and not parcel.body_is_ascii:
             return "554 5.6.3 The relay takes no messages of 8 bits"
-        if "REQUIRETLS" in parcel.parameters and not ("REQUIRETLS" in self.offers and self.is_private):
+        if "REQUIRETLS" in parcel.parameters and "REQUIRETLS" not in self.offers and parcel.sender:
+            if not self.is_proven:
+                return "554 5.7.10 There is no TLS to the relay, or its certificate proves nothing"
             return "554 5.7.30 The relay does not support REQUIRETLS"
         return None
 
@@ -272,7 +282,7 @@ class Conversation:
         if "DSN" in offers:
             options += [f"RET={given['RET']}"] if given.get("RET") else []
             options += [f"ENVID={to_xtext(given['ENVID'] or '')}"] if given.get("ENVID") else []
-        if "REQUIRETLS" in given:
+        if "REQUIRETLS" in offers and "REQUIRETLS" in given:
             options.append("REQUIRETLS")
         if "MT-PRIORITY" in offers and given.get("MT-PRIORITY"):
             options.append(f"MT-PRIORITY={given['MT-PRIORITY']}")

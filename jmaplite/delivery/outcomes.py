@@ -133,8 +133,8 @@ def _report(
         _date(message.release + schedule.expire) if told[0].action == "delayed" else "",
     )
     header_end = mime.parse(octets).root.header_end
-    whole = (message.parameters.get("RET") or "").upper() != "HDRS"
-    report = dsn.report(notice, told, octets, header_end, whole=whole)
+    is_header_only = (message.parameters.get("RET") or "").upper() == "HDRS" or "REQUIRETLS" in message.parameters
+    report = dsn.report(notice, told, octets, header_end, whole=not is_header_only)  # RFC 8689 §5
     return report, mime.parse(report).root.header_end
 
 

@@ -232,13 +232,31 @@ def test_parameters_go_where_they_are_offered_and_nowhere_else() -> None:
     [
         ("SMTPUTF8", {"sender": "ä@here.example"}, "553 5.6.7"),
         ("8BITMIME", {"body_is_ascii": False}, "554 5.6.3"),
-        ("-", {"parameters": {"REQUIRETLS": None}}, "554 5.7.30"),
+        ("-", {"parameters": {"REQUIRETLS": None}}, "554 5.7.10"),
     ],
 )
 def test_what_the_other_server_cannot_take_is_refused(hides: str, more: dict[str, Any], answer: str) -> None:
     with sink(hides=(hides,)) as there, relaying(host(there)) as relay:
         assert relay.send(parcel(**more))[0].text.startswith(answer)
         assert there.letters == []
+
+
+def test_tls_is_only_required_of_who_is_known_by_a_certificate() -> None:
+    """RFC 8689 §4.2.1; and nobody is to lose a report because of it (§5)."""
+    server, client = contexts()
+    tagged = parcel(parameters={"REQUIRETLS": None})
+    with sink(tls=server, offers=("REQUIRETLS",)) as there:
+        with relaying(host(there)) as relay:
+            assert relay.send(tagged)[0].text.startswith("554 5.7.10 ")
+            assert "REQUIRETLS" not in relay.offers
+            assert relay.send(parcel(parameters={"REQUIRETLS": None}, sender=""))[0].text.startswith("250")
+        with relaying(host(there, trust=client)) as relay:
+            assert relay.send(tagged)[0].text.startswith("250")
+            assert "REQUIRETLS" in relay.offers
+        assert ["REQUIRETLS" in one.options for one in there.letters] == [False, True]
+        there.offers = ()
+        with relaying(host(there, trust=client)) as relay:
+            assert relay.send(tagged)[0].text.startswith("554 5.7.30 ")
 
 
 def test_addresses_and_bodies_beyond_ascii_are_announced() -> None:

@@ -207,11 +207,17 @@ def test_delivery_here_is_told_if_that_was_asked_for(post: Post, alice: Mailer) 
     assert len(alice.submission(number)["dsnBlobIds"]) == 1
 
 
-@pytest.mark.parametrize(("ret", "whole"), [("FULL", True), ("hdrs", False), (None, True)])
-def test_what_is_given_back_is_what_was_asked_for(post: Post, alice: Mailer, ret: str | None, whole: bool) -> None:
-    post.there.offers = {"DSN": ()}
+@pytest.mark.parametrize(
+    ("asked", "whole"),
+    [({"RET": "FULL"}, True), ({"RET": "hdrs"}, False), (None, True), ({"RET": "FULL", "REQUIRETLS": None}, False)],
+)
+def test_what_is_given_back_is_what_was_asked_for(
+    post: Post, alice: Mailer, asked: dict[str, Any] | None, whole: bool
+) -> None:
+    """RFC 3461 §4.3; no more than the header where TLS was required (RFC 8689 §5)."""
+    post.there.offers = {"DSN": (), "REQUIRETLS": ()}
     post.there.answers = lambda address: "550 no"
-    alice.submit(alice.draft(body="the whole text"), envelope=with_parameters(THERE, {"RET": ret} if ret else None))
+    alice.submit(alice.draft(body="the whole text"), envelope=with_parameters(THERE, asked))
     post.deliver()
     assert (b"the whole text" in alice.received()[0]) == whole
 
