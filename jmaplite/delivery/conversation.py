@@ -204,6 +204,8 @@ class Conversation:
         """Why a message cannot go by this server at all, as an answer of SMTP."""
         if "SMTPUTF8" not in self.offers and not _is_ascii(parcel, recipients):
             return "553 5.6.7 The relay takes no addresses beyond US-ASCII"
+        if "SMTPUTF8" not in self.offers and not parcel.header_is_ascii:  # RFC 6531 §3.2
+            return "554 5.6.9 The relay takes no header beyond US-ASCII"
         if "8BITMIME" not in self.offers and not parcel.body_is_ascii:
             return "554 5.6.3 The relay takes no messages of 8 bits"
         if "REQUIRETLS" in parcel.parameters and "REQUIRETLS" not in self.offers and parcel.sender:

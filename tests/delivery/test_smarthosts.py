@@ -231,6 +231,7 @@ def test_parameters_go_where_they_are_offered_and_nowhere_else() -> None:
     ("hides", "more", "answer"),
     [
         ("SMTPUTF8", {"sender": "ä@here.example"}, "553 5.6.7"),
+        ("SMTPUTF8", {"header_is_ascii": False}, "554 5.6.9"),
         ("8BITMIME", {"body_is_ascii": False}, "554 5.6.3"),
         ("-", {"parameters": {"REQUIRETLS": None}}, "554 5.7.10"),
     ],
