@@ -47,7 +47,7 @@ class Reader:
 
     def by_stream(self, events: int) -> None:
         with stream(self.site, last=self.place) as source:
-            source.socket.settimeout(0.05)
+            source.socket.settimeout(0.2)
             try:
                 for _ in range(events):
                     event = source.block()
@@ -58,7 +58,7 @@ class Reader:
 
     def by_one_event(self, events: int) -> None:
         with stream(self.site, closeafter="state", last=self.place) as source:
-            source.socket.settimeout(0.05)
+            source.socket.settimeout(0.2)
             try:
                 while (event := source.block()) is not None:
                     if event.data:
@@ -69,7 +69,7 @@ class Reader:
     def by_socket(self, events: int) -> None:
         with opened(self.site) as client:
             client.tell({"@type": "WebSocketPushEnable", "dataTypes": None, "pushState": self.place})
-            client.socket.settimeout(0.05)
+            client.socket.settimeout(0.2)
             try:
                 for _ in range(events):
                     told = client.hear()

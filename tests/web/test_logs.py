@@ -17,7 +17,7 @@ from jmaplite.config import parse
 from jmaplite.server import JSONLines, logs
 from jmaplite.web import HTTPSettings, Listener
 from tests.web.fakes import FakeEngine, FakeVerifier
-from tests.web.serving import CONFIG, DEMO, serving, serving_fakes
+from tests.web.serving import CONFIG, DEMO, serving, serving_fakes, until
 
 HERE = (ipaddress.IPv4Network("127.0.0.0/8"),)
 UPGRADE = (
@@ -59,6 +59,7 @@ def test_a_request_has_one_line_if_that_is_asked_for(tmp_path: Path, capsys: pyt
     log(tmp_path, '[log]\nformat = "json"')
     with serving(tmp_path, "[log]\naccess = true") as site:
         account = site.account
+        until(lambda: site.loop.tasks() == 0)
         capsys.readouterr()
         answer = site.call(["Core/echo", {}, "0"], ["Core/no", {}, "1"])
         site.ask("GET", f"/jmap/download/{account}/{site.upload(b'x')}/secret-name?type=text/secret")
@@ -71,7 +72,7 @@ def test_a_request_has_one_line_if_that_is_asked_for(tmp_path: Path, capsys: pyt
     assert (echo["user"], echo["peer"], echo["calls"]) == ("demo", "127.0.0.1", 2)
     assert echo["octets"] == len(answer.octets)
     assert [line["status"] for line in lines] == [200, 200, 201, 200, 401]
-    assert lines[3]["route"] == "/jmap/download/<account_id>/<blob_id>/<path:name>"
+    assert lines[3]["route"] == "/jmap/download/<account_id>/<blob_id>/<name:name>"
     assert lines[4]["user"] is None
     access = "".join(line for line in shown.splitlines() if '"jmaplite.access"' in line)
     assert "secret" not in access
