@@ -8,14 +8,16 @@ What the store keeps to itself, the key that web pushes are signed with, comes a
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from jmaplite import __version__
-from jmaplite.blobs.embedded import EmbeddedBlobs
+from jmaplite.blobs.embedded import GRACE_SECONDS, EmbeddedBlobs
 from jmaplite.config import Config
-from jmaplite.server.ground import HALF, CannotServe, opened
+from jmaplite.server.ground import HALF, CannotServe, Ground, opened
 from jmaplite.store import StoreError
 from jmaplite.store.disk import sync
 from jmaplite.store.secret_files import SECRETS
@@ -23,6 +25,7 @@ from jmaplite.store.sqlite_account import FILE
 
 MANIFEST = "backup.json"
 _FORMAT = 1
+_PASSES = 3
 
 
 class BackupFailed(Exception):
@@ -46,8 +49,7 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
             for account in accounts:
                 directory = part / "accounts" / account.id
                 directory.mkdir(mode=0o700, parents=True)
-                ground.store.account(account.id).copy_to(directory / FILE)
-                ground.blobs.copy_to(account.id, directory / "blobs")
+                _copy(ground, account.id, directory)
                 yield account.owner
             secrets = config.store.path / SECRETS
             if secrets.exists():
@@ -65,6 +67,21 @@ def back_up(config: Config, target: Path, now: float) -> Iterator[str]:
         raise BackupFailed(str(error)) from error
     except (OSError, StoreError) as error:
         raise BackupFailed(f"the backup cannot be made: {error}") from error
+
+
+def _copy(ground: Ground, account_id: str, directory: Path) -> None:
+    """Copy an account as it is at one moment.
+
+    Files that are needed no more are kept for a while only. What took longer is begun again, with little left to copy.
+    """
+    began = -math.inf
+    for _ in range(_PASSES):
+        if time.monotonic() - began < GRACE_SECONDS:
+            return
+        began = time.monotonic()
+        (directory / FILE).unlink(missing_ok=True)
+        ground.store.account(account_id).copy_to(directory / FILE)
+        ground.blobs.copy_to(account_id, directory / "blobs")
 
 
 def restore(config: Config, source: Path) -> int:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from jmaplite.blobs.embedded import EmbeddedBlobs
+from jmaplite.blobs.embedded import GRACE_SECONDS, EmbeddedBlobs
 from jmaplite.config import load
 from jmaplite.formats.mailboxes import Incoming
-from jmaplite.server import compose
+from jmaplite.server import backups, compose
 from tests.cli.mail_site import Site, message
 
 
@@ -111,6 +111,29 @@ def test_a_restore_that_is_broken_off_is_no_store_and_begins_anew(
     assert (verified.exit_code, "run it again" in verified.stderr) == (1, True)
     assert site.run("restore", tmp_path / "copy").exit_code == 0
     assert site.mail() == before
+    assert site.run("verify").output == "OK: 2 accounts\n"
+
+
+def test_a_copy_that_takes_longer_than_files_are_kept_is_begun_again(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, copies = EmbeddedBlobs.copy_to, list[str]()
+
+    def slowly(blobs: EmbeddedBlobs, account_id: str, directory: Path) -> None:
+        copied(blobs, account_id, directory)
+        copies.append(account_id)
+        if len(copies) == 1:
+            site.bring(Incoming("", message(99), ()))
+        else:
+            monkeypatch.setattr(backups, "GRACE_SECONDS", GRACE_SECONDS)
+
+    monkeypatch.setattr(EmbeddedBlobs, "copy_to", slowly)
+    monkeypatch.setattr(backups, "GRACE_SECONDS", 0)
+    assert site.run("backup", tmp_path / "copy").exit_code == 0
+    assert len(copies) == 3
+    shutil.rmtree(tmp_path / "data")
+    site.run("restore", tmp_path / "copy")
+    assert message(99) in site.mail()
     assert site.run("verify").output == "OK: 2 accounts\n"
 
 
