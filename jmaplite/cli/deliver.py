@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -11,16 +12,41 @@ from jmaplite.cli.options import config_option, printable
 from jmaplite.config import Config
 
 
-@click.command("deliver")
+class _ForPipes(click.Command):
+    """Ends with a code of sysexits whatever happens: no mail is to come back because something is wrong with us."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        """Read the command line, and the configuration."""
+        try:
+            return super().make_context(*arguments, **named)
+        except click.UsageError as error:
+            error.show()
+            raise click.exceptions.Exit(os.EX_USAGE) from error
+        except click.exceptions.Exit as error:
+            raise click.exceptions.Exit(os.EX_TEMPFAIL if error.exit_code == 1 else error.exit_code) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Deliver."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            click.echo(printable(f"the message cannot be delivered now: {error!r}"), err=True)
+            raise click.exceptions.Exit(os.EX_TEMPFAIL) from error
+
+
+@click.command("deliver", cls=_ForPipes)
 @config_option
 @click.option("-f", "--sender", default="", metavar="ADDRESS", help="The envelope's sender; none for reports.")
 @click.argument("recipients", metavar="RECIPIENT...", nargs=-1, required=True)
 def deliver(config: Config, sender: str, recipients: tuple[str, ...]) -> None:
     """Put the message on standard input into accounts.
 
-    RECIPIENTs are addresses. Ends with the codes of sysexits: 0 when all have it, 75 when it is to be tried again (who
-    has it is not given it again then), 67 when there is no such recipient, 65 when the message is refused. Lines may
-    end with LF. The sender MAILER-DAEMON is none. A line `From ` at the beginning, as in an mbox, is left out.
+    RECIPIENTs are addresses. Ends with the codes of sysexits: 0 when all have it, 75 when it is to be tried again
+    (who has it is not given it again then) or the configuration has a mistake, 67 when there is no such recipient, 65
+    when the message is refused, 64 when the command line is wrong. Lines may end with LF. The sender MAILER-DAEMON is
+    none. A line `From ` at the beginning, as in an mbox, is left out.
     """
     from jmaplite.server.mail import deliver as delivered
 

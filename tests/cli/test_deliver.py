@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from jmaplite import cli
+from jmaplite.server import mail
 from tests.cli.mail_site import Site
 
 MESSAGE = b"From: x@example.net\nSubject: Hello\n\nText\n"
@@ -54,6 +56,27 @@ def test_a_store_that_is_away_is_75(site: Site, tmp_path: Path) -> None:
     result = deliver(site, "ann@example.org")
     assert result.exit_code == os.EX_TEMPFAIL
     assert "Traceback" not in result.output
+
+
+def test_what_is_wrong_with_the_configuration_or_with_us_is_75(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail transfer agent gives mail back for any code that it does not know."""
+
+    def fails(*_: Any) -> list[str]:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mail, "deliver", fails)
+        result = deliver(site, "ann@example.org")
+        assert (result.exit_code, "a bug" in result.stderr) == (os.EX_TEMPFAIL, True)
+    site.config.write_text("[server\n")
+    assert deliver(site, "ann@example.org").exit_code == os.EX_TEMPFAIL
+    site.config.unlink()
+    assert deliver(site, "ann@example.org").exit_code == os.EX_TEMPFAIL
+
+
+def test_a_wrong_command_line_is_64(site: Site) -> None:
+    assert deliver(site).exit_code == deliver(site, "--frob", "ann@example.org").exit_code == os.EX_USAGE
+    assert deliver(site, "--help").exit_code == os.EX_OK
 
 
 def test_the_null_sender_of_postfix_is_none(site: Site) -> None:
