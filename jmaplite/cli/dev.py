@@ -16,7 +16,9 @@ from jmaplite.config import ConfigError
 @click.option("--port", default=0, show_default="any that is free", type=click.IntRange(0, 65535), help="The port.")
 @click.option("--tls", is_flag=True, help="Speak https, with a certificate of a CA whose file is told.")
 @click.option("--memory", is_flag=True, help="Keep mail in memory only, as it is without --data.")
-@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Keep mail in a directory.")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Keep mail in a directory."
+)
 @click.option("--seed", default="", metavar="TEXT", help="Ids, states and made-up mail are the same for the same seed.")
 @click.option("--now", default="", metavar="UTCDATE", help="The clock stands still, as at 2030-01-31T12:00:00Z.")
 @click.option("--auto-provision", is_flag=True, help="Make every user at the first log-in, whatever the password.")
@@ -69,6 +71,6 @@ def dev(*, memory: bool, exit_with_parent: bool, **given: Any) -> None:
     except UnknownQuirk as error:
         raise click.UsageError(str(error)) from error
     except ConfigError as error:
-        raise click.ClickException("\n".join(error.lines())) from error
+        raise click.ClickException("; ".join(f"{one.key}: {one.message}" for one in error.mistakes)) from error
     except (CannotServe, OSError) as error:
         raise click.ClickException(str(error)) from error

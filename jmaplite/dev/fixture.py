@@ -174,10 +174,12 @@ class Fixture(Extension):
     def begin(self) -> None:
         """Make the accounts of all users, bring in the mail to begin with, and take the snapshot for resets."""
         for principal in self.principals():
+            is_new = self.services.store.account_of(principal.name) is None
             self._furnish(principal)
             owner = self.owner(principal.name)
             if principal.kind != "group":
-                self.generate(owner, self.options.threads, f"{self.seed} {principal.name}", ())
+                if is_new:
+                    self.generate(owner, self.options.threads, f"{self.seed} {principal.name}", ())
                 bring(self._transfer(), owner, self.options.mail)
         self.take_snapshot(INITIAL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import ipaddress
 import json
@@ -12,9 +13,10 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ import tomlkit
 from jmaplite.config import Config, load
 from jmaplite.dev.fixture import DOMAIN, Fixture
 from jmaplite.dev.web import API
-from jmaplite.server import Server
+from jmaplite.server import CannotServe, Server
 
 USERS = ("alice", "bob")
 GROUP = "team"
@@ -33,6 +35,11 @@ PASSWORD = "secret"  # noqa: S105 - a fixture has nothing to hide
 _RAM = Path("/dev/shm")  # noqa: S108 - the file system in memory of Linux
 _ROOM = 512 << 20
 """Octets that have to be free there: containers often have no more than 64 MiB."""
+
+_PREFIX = "jmaplite-dev-"
+
+_FRESH_SECONDS = 60
+"""For so long after it was made a directory may be that of a fixture that is about to take it."""
 
 _LOOK_SECONDS = 0.25
 _HOSTS = ("localhost",)
@@ -54,7 +61,6 @@ class Options:
     profile: str = ""
     quirks: tuple[str, ...] = ()
     log_level: str = "warning"
-    set: tuple[tuple[str, Any], ...] = field(default=())
 
 
 def token(name: str) -> str:
@@ -63,7 +69,7 @@ def token(name: str) -> str:
 
 
 def configuration(options: Options, store: Path, certificate: tuple[Path, Path] | None) -> str:
-    """The configuration file of a fixture. Raises ValueError for an option's name that cannot be."""
+    """The configuration file of a fixture."""
     principals = [
         {
             "name": f"{name}@{DOMAIN}",
@@ -113,24 +119,55 @@ def _digest(text: str) -> str:
 
 @contextmanager
 def place(options: Options) -> Iterator[Path]:
-    """The directory of a fixture, which goes when it ends unless it was named."""
+    """The directory of a fixture, which goes when it ends unless it was named. Raises CannotServe, OSError."""
     if options.data is not None:
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield options.data.absolute()
+        with _kept_for_one(options.data) as is_free:
+            if not is_free:
+                raise CannotServe(f"another fixture keeps its mail in {options.data}")
+            yield options.data.absolute()
         return
+    _take_away_left_behind(_RAM)
     ram = _RAM if os.access(_RAM, os.W_OK) and shutil.disk_usage(_RAM).free >= _ROOM else None
-    directory = Path(tempfile.mkdtemp(prefix="jmaplite-dev-", dir=ram))
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=ram))
+    with _kept_for_one(directory):
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _kept_for_one(directory: Path) -> Iterator[bool]:
+    """Within it nobody else has the directory, if it is free."""
+    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield directory
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        os.close(opened)
+
+
+def _take_away_left_behind(place: Path) -> None:
+    """Take away what fixtures have left in memory that were killed: nobody has it any more."""
+    now = time.time()
+    for directory in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # it is somebody else's, or goes at this moment
+            if now - directory.stat().st_mtime > _FRESH_SECONDS:
+                with _kept_for_one(directory) as is_free:
+                    if is_free:
+                        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
 def prepared(options: Options) -> Iterator[tuple[Config, Path | None]]:
     """The configuration of a fixture, in a directory of its own; and the file of the CA, with TLS.
 
-    Raises ConfigError, OSError.
+    Raises ConfigError, CannotServe, OSError.
     """
     with place(options) as directory:
         certificate, authority = None, None
@@ -190,6 +227,8 @@ def certificates(directory: Path, host: str) -> tuple[Path, tuple[Path, Path]]:
 def introduction(fixture: Fixture, authority: Path | None) -> dict[str, Any]:
     """What whoever starts a fixture has to know, as JSON."""
     base = fixture.urls["jmap"][0]
+    for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        base = base.replace(everywhere, here)
     users = [
         {
             "name": one.name,

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from jmaplite import cli
+from jmaplite.dev import launch
 
 
 @contextmanager
@@ -57,11 +58,50 @@ def test_with_tls_it_makes_a_ca() -> None:
 
 
 def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
-    with dev("--data", tmp_path / "kept", "--threads", "3") as (told, _):
-        first = told["users"]
-    with dev("--data", tmp_path / "kept") as (told, _):
-        assert told["users"] == first
-        assert fetch(told["session"], "alice-token")["username"] == "alice@example.org"
+    found = []
+    for _ in range(2):
+        with dev("--data", tmp_path / "kept", "--threads", "3") as (told, _):
+            wanted = {"user": "bob@example.org", "method": "Email/query", "arguments": {}}
+            request = urllib.request.Request(f"{told['control']}/wait", json.dumps(wanted).encode())
+            with urllib.request.urlopen(request, timeout=30) as response:
+                found.append((told["users"], json.load(response)["response"][1]["ids"]))
+    assert found[0] == found[1]
+
+
+def test_a_directory_is_for_one_fixture_at_a_time(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "jmaplite", "dev", "--data", str(tmp_path)]
+    with launch.place(launch.Options(data=tmp_path)):
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "another fixture keeps its mail in" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_a_fixture_left_in_memory_that_was_killed_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "_RAM", tmp_path)
+    names = ("jmaplite-dev-killed", "jmaplite-dev-fresh", "jmaplite-dev-used", "others")
+    for name in names:
+        (tmp_path / name / "data").mkdir(parents=True)
+        if name != "jmaplite-dev-fresh":
+            os.utime(tmp_path / name, (1, 1))
+    with launch._kept_for_one(tmp_path / "jmaplite-dev-used"), launch.place(launch.Options()):
+        left = {one.name for one in tmp_path.iterdir()}
+    assert left & set(names) == set(names[1:])
+    assert not {one for one in tmp_path.iterdir() if one.name not in names}
+
+
+def test_it_is_told_where_to_reach_it_though_it_listens_everywhere() -> None:
+    with dev("--host", "0.0.0.0") as (told, _):
+        assert told["url"].startswith("http://127.0.0.1:")
+        assert fetch(told["session"], "alice-token")["apiUrl"] == f"{told['url']}/jmap/"
+
+
+def test_a_time_that_cannot_be_is_told_without_a_file_that_nobody_wrote() -> None:
+    result = CliRunner().invoke(cli.main, ["dev", "--now", "tomorrow"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: dev.now: expected a date and time")
 
 
 def test_ids_are_the_same_for_the_same_seed() -> None:
@@ -106,7 +146,14 @@ def test_it_ends_with_its_parent_if_it_is_told_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--memory", "--data", "x"), ("--port", "70000"), ("--mail", "/nowhere/at/all"), ("--threads", "-1")]
+    "words",
+    [
+        ("--memory", "--data", "x"),
+        ("--data", __file__),
+        ("--port", "70000"),
+        ("--mail", "/nowhere/at/all"),
+        ("--threads", "-1"),
+    ],
 )
 def test_what_cannot_be_asked_for_is_told(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(cli.main, ["dev", *words])
