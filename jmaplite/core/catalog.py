@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jmaplite.core.collation import ALGORITHMS
@@ -45,11 +45,13 @@ class Catalog:
     """The capabilities of a server, in order. Raises ValueError if a URN, a method or a type occurs twice.
 
     `absent` are those that are switched off: they are as if never written, but new accounts get what they begin with,
-    so that they can be switched on again.
+    so that they can be switched on again. `resources` are paths of what there is beside the API, by the names of the
+    properties of the Session that tell of them.
     """
 
     capabilities: tuple[Capability, ...]
     absent: tuple[Capability, ...] = field(default=(), compare=False)
+    resources: Mapping[str, str] = field(default_factory=dict)
     _capability: dict[str, Capability] = field(init=False, repr=False, compare=False)
     _method: dict[str, Method] = field(init=False, repr=False, compare=False)
 
@@ -82,7 +84,7 @@ class Catalog:
             raise ValueError(f"{CORE.urn} cannot be switched off (RFC 8620 §2)")
         kept = tuple(capability for capability in self.capabilities if capability.urn not in urns)
         gone = tuple(capability for capability in self.capabilities if capability.urn in urns)
-        return Catalog(kept, (*self.absent, *gone))
+        return replace(self, capabilities=kept, absent=(*self.absent, *gone))
 
     def fill(self, tx: Writer, owner: str) -> None:
         """Write what every capability puts into a new account."""

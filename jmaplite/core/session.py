@@ -118,6 +118,7 @@ class Sessions:
             "downloadUrl": base_url + _DOWNLOAD,
             "uploadUrl": base_url + _UPLOAD,
             "eventSourceUrl": base_url + _EVENT_SOURCE,
+            **{name: base_url + path for name, path in self._catalog.resources.items()},
         }
 
     def _account(self, access: Access) -> dict[str, Any]:

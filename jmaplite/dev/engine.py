@@ -48,7 +48,7 @@ class FixtureSessions(Sessions):
     ) -> dict[str, Any]:
         document = super()._document(accounts, primary, username, base_url)
         if RELATIVE_URLS in self.quirks:
-            for name in ("apiUrl", "downloadUrl", "uploadUrl", "eventSourceUrl"):
+            for name in ("apiUrl", "downloadUrl", "uploadUrl", "eventSourceUrl", *self._catalog.resources):
                 document[name] = document[name].removeprefix(base_url)
         return document
 

@@ -144,7 +144,7 @@ def disguised(catalog: Catalog, quirks: tuple[str, ...], announced: Announced) -
     gone = {urn for urn, value in announced.session.items() if value is None}
     known = [_capability(one, quirks, announced) for one in catalog.without(gone & set(catalog.urns)).capabilities]
     others = [urn for urn in {**announced.session, **announced.account} if urn not in catalog.urns and urn not in gone]
-    return Catalog((*known, *(_vendor(urn, announced) for urn in others)), catalog.absent)
+    return replace(catalog, capabilities=(*known, *(_vendor(urn, announced) for urn in others)))
 
 
 def _capability(one: Capability, quirks: tuple[str, ...], announced: Announced) -> Capability:

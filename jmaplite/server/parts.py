@@ -20,7 +20,7 @@ from jmaplite.datatypes.vacation import VACATION_RESPONSE
 from jmaplite.delivery import Office, Relay, Schedule, filtering
 from jmaplite.directory import Directory, Principal
 from jmaplite.push import View, view
-from jmaplite.push.transports import WEBSOCKET, push_capabilities
+from jmaplite.push.transports import WEBSOCKET, push_capabilities, push_resources
 from jmaplite.push.webpush import Equipment
 from jmaplite.server.directories import directory
 from jmaplite.server.extension import Extension
@@ -67,10 +67,11 @@ def furnish(
     mail, submission, sieve = mail_settings(config), submission_settings(config, way_out), sieve_settings(config)
     off = config.capabilities.off
     has_sockets = config.web_socket.timeout > 0 and WEBSOCKET not in off
-    transports = push_capabilities(websocket=has_sockets, push=config.push.enable)
+    transports = push_capabilities(push=config.push.enable) if has_sockets else ()
+    resources = push_resources(websocket=has_sockets, push=config.push.enable)
     vapid = signer(ground, config, extension.clock)
     slices = (*capabilities(mail, submission, sieve, without=off), *transports)
-    catalog = Catalog(pushing(slices, config, vapid)).without(off)
+    catalog = Catalog(pushing(slices, config, vapid), resources=resources).without(off)
     users = users or extension.users(directory(config, extension.clock))
     settings = {MAIL: mail, SUBMISSION: submission, SIEVE: sieve, CORE.urn: subscription_settings(config, catalog)}
     services = Services(

@@ -13,8 +13,7 @@ from tests.web.serving import DEMO, Site, serving
 PUSHED = (
     CLIENT
     + """
-    const {url} = session.capabilities["urn:jmaplite:params:jmap:ticket"];
-    const ticket = async () => (await (await fetch(url, {method: "POST", headers})).json()).ticket;
+    const ticket = async () => (await (await fetch(session.ticketUrl, {method: "POST", headers})).json()).ticket;
     const change = async () => {
         const create = {a: {name: String(Math.random())}};
         const [[, {newState}]] = await api(["Mailbox/set", {accountId: account, create}, "0"]);

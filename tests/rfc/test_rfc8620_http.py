@@ -33,7 +33,7 @@ def test_2_1_the_session(live: Live) -> None:
     assert (status, media_type) == (200, "application/json")
     assert session.keys() == {
         "capabilities", "accounts", "primaryAccounts", "username", "apiUrl", "downloadUrl", "uploadUrl",
-        "eventSourceUrl", "state",
+        "eventSourceUrl", "state", "ticketUrl",
     }  # fmt: skip
     # The example prints maxConcurrentRequest; the property that §2 describes is maxConcurrentRequests.
     assert session["capabilities"][CORE].keys() == {
@@ -64,6 +64,12 @@ def test_2_1_the_session(live: Live) -> None:
     }.items():
         assert session[name].startswith(live.url)
         assert all(session[name].count(variable) == 1 for variable in variables)
+
+
+def test_1_8_what_is_not_registered_bears_a_url(live: Live) -> None:
+    """Identifiers of vendors are URLs of their domains. We have none, so what is our own is no capability (§2)."""
+    _, _, session = ask(live, "GET", "/.well-known/jmap")
+    assert {urn.rpartition(":")[0] for urn in session["capabilities"]} == {"urn:ietf:params:jmap"}
 
 
 def test_3_6_1_1_a_capability_that_is_not_supported(live: Live) -> None:

@@ -13,7 +13,6 @@ KNOWN = (
     CORE,
     *(f"{_JMAP}{name}" for name in ("mail", "submission", "vacationresponse", "blob", "quota", "sieve", "mdn")),
     *(f"{_JMAP}{name}" for name in ("smimeverify", "websocket", "webpush-vapid", "emailpush")),
-    "urn:jmaplite:params:jmap:ticket",
 )
 """Every capability that this server may have."""
 
