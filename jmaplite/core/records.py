@@ -28,6 +28,9 @@ def slots(numbers: Sequence[int]) -> tuple[str, Sequence[int]]:
     return ",".join("?" * wanted), padded
 
 
+_NOT_SO = "unknown, missing, set by the server only, or of the wrong kind"
+
+
 def _resolved(ctx: Context, value: Any) -> Any:
     return ctx.resolved(value) if isinstance(value, str) else value
 
@@ -179,24 +182,27 @@ class Records:
 
     def complete(self, ctx: Context, access: Access, tx: Reader, given: Mapping[str, Any]) -> dict[str, Any]:
         """A record to be made of what a client gave, with defaults filled in. Raises SetError invalidProperties."""
-        record, wrong = {}, []
+        record: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
         for name, value in given.items():
             prop = self.type.properties.get(name)
             if prop is None or prop.server_set or self.type.withheld(name, ctx.using):
-                wrong.append(name)
+                wrong[name] = _NOT_SO
                 continue
             record[name] = value = self.resolve(ctx, prop, value)
             if not self.type.check(name, value) or not self.refers_to_records(tx, prop, value):
-                wrong.append(name)
+                wrong[name] = _NOT_SO
+            elif prop.objection is not None and (reason := prop.objection(ctx, value)):
+                wrong[name] = reason
         for name, prop in self.type.properties.items():
             if name in record or prop.server_set or name in wrong:
                 continue
             if prop.default is REQUIRED:
-                wrong.append(name)
+                wrong[name] = _NOT_SO
             else:
                 record[name] = prop.default
         if wrong:
-            raise invalid_properties("unknown, missing, set by the server only, or of the wrong kind", *wrong)
+            raise invalid_properties("; ".join(dict.fromkeys(wrong.values())), *wrong)
         return record
 
     def resolve(self, ctx: Context, prop: Property, value: Any) -> Any:

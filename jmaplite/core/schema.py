@@ -36,7 +36,7 @@ class Property:
     `kind` is the RFC's notation; `refers` names the type that an Id points at; a `per_user` value is kept for each user
     apart; one that is not `stored` has a compute. A String that is `collated` is also kept as it is sorted, in a column
     of its own (`sort_key`). What is `secret` is set by clients and never answered. One with a `capability` is there for
-    requests that use it only.
+    requests that use it only. `objection` says what is wrong with a value of the kind, if anything.
     """
 
     kind: str
@@ -50,6 +50,7 @@ class Property:
     collated: bool = False
     secret: bool = False
     capability: str | None = None
+    objection: Callable[[Context, Any], str | None] | None = None
 
     @property
     def column_kind(self) -> Literal["integer", "real", "text"]:

@@ -41,6 +41,16 @@ def state(client: Client) -> str:
 # The answer
 
 
+def test_all_that_is_wrong_with_a_mailbox_is_told_at_once(alice: Client) -> None:
+    """RFC 8620 §5.3: `properties` has all that are invalid, by their kind or by what RFC 8621 §2 says of them."""
+    box = make(alice, "Work")
+    wrong = {"name": "", "sortOrder": 1 << 31, "role": "nonsense", "parentId": "M99", "isSubscribed": 1, "other": 1}
+    answer = alice.call("Mailbox/set", create={"k": wrong}, update={box: {**wrong, "totalEmails": 7}})
+    assert answer["notCreated"]["k"]["properties"] == sorted(wrong)
+    assert answer["notUpdated"][box]["properties"] == sorted([*wrong, "totalEmails"])
+    assert "not a registered role" in answer["notCreated"]["k"]["description"]
+
+
 def test_created_has_what_the_client_did_not_send(alice: Client) -> None:
     before = state(alice)
     answer = alice.call("Mailbox/set", create={"k": {"name": "Work", "sortOrder": 0, "parentId": None}})

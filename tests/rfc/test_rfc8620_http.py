@@ -66,8 +66,8 @@ def test_2_1_the_session(live: Live) -> None:
         assert all(session[name].count(variable) == 1 for variable in variables)
 
 
-def test_1_8_what_is_not_registered_bears_a_url(live: Live) -> None:
-    """Identifiers of vendors are URLs of their domains. We have none, so what is our own is no capability (§2)."""
+def test_capabilities_are_registered_ones(live: Live) -> None:
+    """RFC 8620 §1.8: those of vendors are URLs of their domains. We have none, so what is our own is no capability."""
     _, _, session = ask(live, "GET", "/.well-known/jmap")
     assert {urn.rpartition(":")[0] for urn in session["capabilities"]} == {"urn:ietf:params:jmap"}
 

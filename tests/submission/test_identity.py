@@ -86,6 +86,12 @@ def test_a_new_identity_has_the_defaults_of_the_rfc_and_may_be_deleted(alice: Ma
     assert len(all_of(alice)) == 2
 
 
+def test_all_that_is_wrong_with_an_identity_is_told_at_once(alice: Mailer) -> None:
+    error = refused(alice, email="alice", name="a\nb", replyTo=[{"email": "x"}], textSignature=None, mayDelete=True)
+    assert error["type"] == "invalidProperties"
+    assert error["properties"] == ["email", "mayDelete", "name", "replyTo", "textSignature"]
+
+
 def test_an_identity_of_ones_own_address_cannot_be_destroyed(alice: Mailer) -> None:
     number = all_of(alice)[0]["id"]
     answer = alice.call("Identity/set", destroy=[number])

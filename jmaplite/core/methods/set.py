@@ -68,6 +68,9 @@ def _check_ids(ids: Iterable[str]) -> None:
         raise invalid_arguments("update and destroy take Ids, or # and a creation id")
 
 
+_NOT_SO = "unknown, set by the server only, immutable, or of the wrong kind"
+
+
 class _Violated(Exception):
     """A rule is broken once everything is done: do one thing after the other instead."""
 
@@ -292,20 +295,22 @@ class Batch:
         defaults = {name: prop.default for name, prop in data_type.properties.items() if name in touched}
         patched = patch.apply(current, changes, defaults)
         values: dict[str, Any] = {}
-        wrong = [name for name in touched if name not in names]
+        wrong = {name: _NOT_SO for name in touched if name not in names}
         for name in names:
             value, prop = patched.get(name), data_type.properties.get(name)
             if prop is None or prop.server_set or prop.immutable:
                 if value != current.get(name):
-                    wrong.append(name)
+                    wrong[name] = _NOT_SO
                 continue
             value = records.resolve(self.ctx, prop, value)
             if not data_type.check(name, value) or not records.refers_to_records(self.tx, prop, value):
-                wrong.append(name)
+                wrong[name] = _NOT_SO
             elif value != current.get(name):
                 values[name] = value
+                if prop.objection is not None and (reason := prop.objection(self.ctx, value)):
+                    wrong[name] = reason
         if wrong:
-            raise invalid_properties("unknown, set by the server only, immutable, or of the wrong kind", *wrong)
+            raise invalid_properties("; ".join(dict.fromkeys(wrong.values())), *wrong)
         return values
 
 

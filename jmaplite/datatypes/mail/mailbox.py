@@ -34,6 +34,36 @@ _RIGHTS = (
     "mayDelete", "maySubmit",
 )  # fmt: skip
 
+
+def may_be_named(name: str) -> bool:
+    """Whether a Mailbox may be called so, the length of the name aside."""
+    return bool(name) and name[0] != _BYTE_ORDER_MARK and not any(map(_is_forbidden, name))
+
+
+def _is_forbidden(character: str) -> bool:
+    """Control characters, surrogates, unassigned code points, line and paragraph separators (RFC 5198 §2)."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp")
+
+
+def _name_objection(ctx: Context, name: str) -> str | None:
+    """RFC 8621 §2 name: a Net-Unicode string (RFC 5198 §2) of at least one character, not too long."""
+    if not may_be_named(name):
+        return "a name has at least one character, none of them unassigned, for control or to end lines"
+    most = mail_settings(ctx).max_size_mailbox_name
+    too_long = len(unicodedata.normalize("NFC", name).encode()) > most
+    return f"a name has at most {most} octets" if too_long else None
+
+
+def _role_objection(ctx: Context, role: str | None) -> str | None:
+    """RFC 8621 §2 role: one of the registered names."""
+    return None if role is None or role in ROLES else "not a registered role"
+
+
+def _order_objection(ctx: Context, order: int) -> str | None:
+    """RFC 8621 §2 sortOrder: less than 2^31."""
+    return "sortOrder must be less than 2^31" if order >= 1 << 31 else None
+
+
 _COUNT = Property("UnsignedInt", default=0, server_set=True)
 
 MAILBOX = DataType(
@@ -42,10 +72,10 @@ MAILBOX = DataType(
     prefix="M",
     methods=("get", "changes", "set", "query", "queryChanges"),
     properties={
-        "name": Property("String", index=True, collated=True),
+        "name": Property("String", index=True, collated=True, objection=_name_objection),
         "parentId": Property("Id|null", default=None, index=True, refers="Mailbox"),
-        "role": Property("String|null", default=None, index=True),
-        "sortOrder": Property("UnsignedInt", default=0),
+        "role": Property("String|null", default=None, index=True, objection=_role_objection),
+        "sortOrder": Property("UnsignedInt", default=0, objection=_order_objection),
         "totalEmails": _COUNT,
         "unreadEmails": _COUNT,
         "totalThreads": _COUNT,
@@ -151,29 +181,6 @@ def my_rights(ctx: Context, access: Access, tx: Reader, number: int, record: Map
     return rights
 
 
-@MAILBOX.rule("name")
-def name_is_good(ctx: Context, tx: Writer, number: int) -> None:
-    """RFC 8621 §2 name: a Net-Unicode string (RFC 5198 §2) of at least one character, not too long."""
-    name = tx.value("SELECT name FROM mailbox WHERE account=? AND id=?", tx.account, number)
-    if not may_be_named(name):
-        raise invalid_properties(
-            "a name has at least one character, none of them unassigned, for control or to end lines", "name"
-        )
-    most = mail_settings(ctx).max_size_mailbox_name
-    if len(name.encode()) > most:
-        raise invalid_properties(f"a name has at most {most} octets", "name")
-
-
-def may_be_named(name: str) -> bool:
-    """Whether a Mailbox may be called so, the length of the name aside."""
-    return bool(name) and name[0] != _BYTE_ORDER_MARK and not any(map(_is_forbidden, name))
-
-
-def _is_forbidden(character: str) -> bool:
-    """Control characters, surrogates, unassigned code points, line and paragraph separators (RFC 5198 §2)."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp")
-
-
 @MAILBOX.rule("name", "parentId")
 def name_is_unique_among_siblings(ctx: Context, tx: Writer, number: int) -> None:
     """RFC 8621 §2 name: no two siblings have the same."""
@@ -222,22 +229,11 @@ def parent_exists(ctx: Context, tx: Writer, number: int) -> None:
 
 
 @MAILBOX.rule("role")
-def role_is_known_and_unique(ctx: Context, tx: Writer, number: int) -> None:
-    """RFC 8621 §2 role: one of the registered names, and no two Mailboxes have the same."""
+def role_is_unique(ctx: Context, tx: Writer, number: int) -> None:
+    """RFC 8621 §2 role: no two Mailboxes have the same."""
     role = tx.value("SELECT role FROM mailbox WHERE account=? AND id=?", tx.account, number)
-    if role is None:
-        return
-    if role not in ROLES:
-        raise invalid_properties("not a registered role", "role")
-    if tx.value("SELECT count(*) FROM mailbox WHERE account=? AND role=?", tx.account, role) > 1:
+    if role is not None and tx.value("SELECT count(*) FROM mailbox WHERE account=? AND role=?", tx.account, role) > 1:
         raise invalid_properties("another Mailbox has this role", "role")
-
-
-@MAILBOX.rule("sortOrder")
-def sort_order_is_small(ctx: Context, tx: Writer, number: int) -> None:
-    """RFC 8621 §2 sortOrder: less than 2^31."""
-    if tx.value("SELECT sort_order FROM mailbox WHERE account=? AND id=?", tx.account, number) >= 1 << 31:
-        raise invalid_properties("sortOrder must be less than 2^31", "sortOrder")
 
 
 @MAILBOX.destroy_rule

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orjson import loads
-
 from jmaplite.core.context import Access, Context
-from jmaplite.core.errors import SetError, invalid_properties
+from jmaplite.core.errors import SetError
 from jmaplite.core.records import Records
 from jmaplite.core.schema import DataType, Property
 from jmaplite.datatypes.submission.addresses import folded, is_address, some_allows
@@ -16,7 +14,28 @@ from jmaplite.datatypes.submission.capability import SUBMISSION
 from jmaplite.directory import Principal
 from jmaplite.store import Account, Reader, Writer
 
-_ADDRESSES = Property("EmailAddress[]|null", default=None)
+
+def _is_name(name: str | None) -> bool:
+    return name is None or not any(ord(character) < 32 or ord(character) == 127 for character in name)
+
+
+def _name_objection(ctx: Context, name: str) -> str | None:
+    """RFC 8621 §6 name: one that a header field can hold."""
+    return None if _is_name(name) else "a name has no control characters"
+
+
+def _email_objection(ctx: Context, email: str) -> str | None:
+    """RFC 8621 §6 email: an address."""
+    return None if is_address(email) else "not an address"
+
+
+def _addresses_objection(ctx: Context, items: list[dict[str, Any]] | None) -> str | None:
+    """RFC 8621 §4.1.2.3: addresses that are some, with names that a header field can hold."""
+    good = all(is_address(item["email"]) and _is_name(item.get("name")) for item in items or ())
+    return None if good else "not addresses, or names with control characters"
+
+
+_ADDRESSES = Property("EmailAddress[]|null", default=None, objection=_addresses_objection)
 
 IDENTITY = DataType(
     "Identity",
@@ -24,8 +43,8 @@ IDENTITY = DataType(
     prefix="I",
     methods=("get", "changes", "set"),
     properties={
-        "name": Property("String", default=""),
-        "email": Property("String", immutable=True),
+        "name": Property("String", default="", objection=_name_objection),
+        "email": Property("String", immutable=True, objection=_email_objection),
         "replyTo": _ADDRESSES,
         "bcc": _ADDRESSES,
         "textSignature": Property("String", default=""),
@@ -74,24 +93,11 @@ def _whole(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @IDENTITY.rule("name", "email", "replyTo", "bcc")
-def addresses_are_good(ctx: Context, tx: Writer, number: int) -> None:
-    """RFC 8621 §6, §4.1.2.3: addresses that are some, names that a header field can hold; §6.3 forbiddenFrom."""
-    sql = "SELECT name, email, reply_to, bcc FROM identity WHERE account=? AND id=?"
-    name, email, *lists = tx.rows(sql, tx.account, number)[0]
-    wrong = [] if _is_name(name) else ["name"]
-    if not is_address(email):
-        wrong.append("email")
-    for property_name, items in zip(("replyTo", "bcc"), lists, strict=True):
-        if not all(is_address(item["email"]) and _is_name(item["name"]) for item in loads(items or "[]")):
-            wrong.append(property_name)
-    if wrong:
-        raise invalid_properties("not addresses, or names with control characters", *wrong)
+def address_is_allowed(ctx: Context, tx: Writer, number: int) -> None:
+    """RFC 8621 §6.3 forbiddenFrom."""
+    email = tx.value("SELECT email FROM identity WHERE account=? AND id=?", tx.account, number)
     if not some_allows(ctx.accounts[tx.account_id].addresses, email):
         raise SetError("forbiddenFrom", "the user may not send from this address")
-
-
-def _is_name(name: str | None) -> bool:
-    return name is None or not any(ord(character) < 32 or ord(character) == 127 for character in name)
 
 
 @IDENTITY.rule("email")
