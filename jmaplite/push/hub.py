@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 
 from jmaplite.directory import DirectoryUnavailable, Principal
+from jmaplite.push.news import changes
 from jmaplite.push.states import View
 from jmaplite.push.watcher import Ended, Watcher
 from jmaplite.store import Change, Store, StoreError, StoreUnavailable, UnknownAccount
@@ -38,21 +39,43 @@ RETRY_SECONDS = 1.0
 BATCH = 64
 """Accounts that are read, and users that are looked up, at a time."""
 
+LOOKERS = 16
+"""Watchers that look at what was read, at a time."""
+
 
 class TooMany(Exception):
     """The user has as many watchers as one may have."""
 
 
-class _Watched:
-    """An account that is watched, with its types' change values as they were last read, and the highest of them."""
+class Watched:
+    """An account that is watched, with its types' change values as they were last read, and the highest of them.
 
-    __slots__ = ("stirred_at", "top", "values", "watchers")
+    `values` are None if it could not be read.
+    """
+
+    __slots__ = ("_news", "stirred_at", "top", "values", "watchers")
 
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
         self.values: Mapping[str, int] | None = None
         self.top = 0
         self.stirred_at = -1
+        self._news: dict[tuple[frozenset[str], int], Mapping[str, str]] = {}
+
+    def take(self, values: Mapping[str, int] | None) -> None:
+        """Take up what was read."""
+        self.values = values
+        self.top = max(values.values(), default=0) if values else 0
+        self._news.clear()
+
+    def news(self, epoch: str, types: frozenset[str], mark: int) -> Mapping[str, str]:
+        """The states that are above a mark: most who watch know and want the same, so it is worked out once."""
+        if self.values is None:
+            return {}
+        found = self._news.get((types, mark))
+        if found is None:
+            found = self._news[types, mark] = changes(epoch, self.values, types, mark)
+        return found
 
 
 class Hub:
@@ -66,7 +89,7 @@ class Hub:
         self._visible = visible
         self.serial = 0
         """The number of the last job that reads accounts. What happened before one began, it has seen."""
-        self._accounts: dict[str, _Watched] = {}
+        self._accounts: dict[str, Watched] = {}
         self._users: dict[tuple[str, str], set[Watcher]] = {}
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -162,7 +185,7 @@ class Hub:
         for account_id in watcher.accounts:
             watched = self._accounts.get(account_id)
             if watched is None:
-                watched = self._accounts[account_id] = _Watched()
+                watched = self._accounts[account_id] = Watched()
             watched.watchers.add(watcher)
 
     def deafen(self, watcher: Watcher) -> bool:
@@ -177,10 +200,9 @@ class Hub:
                     del self._accounts[account_id]
         return was_listening
 
-    def values(self, account_id: str) -> tuple[Mapping[str, int] | None, int]:
-        """An account's types with their change values, and the highest of them; None if it could not be read."""
-        watched = self._accounts[account_id]
-        return watched.values, watched.top
+    def watched(self, account_id: str) -> Watched:
+        """An account that somebody listens to."""
+        return self._accounts[account_id]
 
     def read(self, account_id: str) -> None:
         """Have an account read; its watchers look at it then."""
@@ -226,17 +248,25 @@ class Hub:
         self._loop.run_in_executor(self._threads, _states, self._store, some).add_done_callback(self._were_read)
 
     def _were_read(self, job: asyncio.Future[dict[str, Mapping[str, int] | None]]) -> None:
-        self._is_reading = False
+        looking: list[tuple[Watcher, str]] = []
         for account_id, values in job.result().items():
             watched = self._accounts.get(account_id)
             if watched is None:
                 continue
             if values is None:
                 self._loop.call_later(RETRY_SECONDS, self._stir_one, account_id)
-            watched.values = values
-            watched.top = max(values.values(), default=0) if values else 0
-            for watcher in tuple(watched.watchers):
-                watcher.look(account_id, self.serial)
+            watched.take(values)
+            looking += ((watcher, account_id) for watcher in watched.watchers)
+        self._show(looking)
+
+    def _show(self, looking: list[tuple[Watcher, str]]) -> None:
+        """Have watchers look, some at a time: the first are told before the last have looked. Then the job is done."""
+        for watcher, account_id in looking[:LOOKERS]:
+            watcher.look(account_id, self.serial)
+        if len(looking) > LOOKERS:
+            self._loop.call_soon(self._show, looking[LOOKERS:])
+            return
+        self._is_reading = False
         self._read_some()
 
     def _patrol(self) -> None:

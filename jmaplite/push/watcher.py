@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from jmaplite.directory import Principal
-from jmaplite.push.news import News, changes, format_state, parse_state
+from jmaplite.push.news import News, format_state, parse_state
 from jmaplite.push.states import View
 
 if TYPE_CHECKING:
-    from jmaplite.push.hub import Hub
+    from jmaplite.push.hub import Hub, Watched
 
 NOTHING_TOLD = -1
 """The mark of an account of which a client knows no state at all: every type is news."""
@@ -148,28 +148,27 @@ class Watcher:
             return
         if stirred < serial:
             del self._stirred[account_id]
-        values, top = self._hub.values(account_id)
+        watched = self._hub.watched(account_id)
         if self._epoch != self._hub.epoch:
             self._marks, self._epoch = {}, self._hub.epoch
         if self._unseen is not None and account_id in self._unseen:
             self._unseen.discard(account_id)
-            if self._begins_now and values is not None:
-                self._marks[account_id] = top
+            if self._begins_now and watched.values is not None:
+                self._marks[account_id] = watched.top
         if account_id not in self._ready:
-            if self._news(account_id, values, top):
+            if self._news(account_id, watched):
                 self._ready = (*self._ready, account_id)
-            elif values is not None:
-                self._marks[account_id] = top
+            elif watched.values is not None:
+                self._marks[account_id] = watched.top
         self._advance()
 
-    def _news(self, account_id: str, values: Mapping[str, int] | None, top: int) -> dict[str, str]:
+    def _news(self, account_id: str, watched: Watched) -> Mapping[str, str]:
         """The states of an account that the client has not been told."""
         mark = self._marks.get(account_id, NOTHING_TOLD)
-        if mark > top:
+        if mark > watched.top:
             mark = NOTHING_TOLD  # it is told a history that never was: from a copy, or from nowhere
         types = self._view[account_id]
-        wanted = types if self._types is None else types & self._types
-        return {} if values is None else changes(self._epoch, values, wanted, mark)
+        return watched.news(self._epoch, types if self._types is None else types & self._types, mark)
 
     def _may_tell(self) -> bool:
         """Whether there are news, and it is time for them. Raises Ended."""
@@ -205,11 +204,11 @@ class Watcher:
         """What is ready, in its last state."""
         changed = {}
         for account_id in self._ready:
-            values, top = self._hub.values(account_id)
-            news = self._news(account_id, values, top)
+            watched = self._hub.watched(account_id)
+            news = self._news(account_id, watched)
             if news:
                 changed[account_id] = news
-                self._marks[account_id] = top
+                self._marks[account_id] = watched.top
         self._ready = ()
         self._unseen = None
         if changed:

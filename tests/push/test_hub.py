@@ -162,6 +162,20 @@ async def test_changes_within_the_throttle_are_told_together_at_its_end(scene: S
 
 
 @scene
+async def test_of_many_the_first_are_told_before_the_last_have_looked(scene: Scene) -> None:
+    watchers = [scene.watch() for _ in range(20 * hub.LOOKERS)]
+    for watcher in watchers:
+        await watcher.next()
+    waiting = [asyncio.create_task(watcher.next()) for watcher in watchers]
+    await asyncio.sleep(0)
+    scene.change(scene.one, "A")
+    _, others = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert others
+    news = {scene.one: {"A": scene.state(scene.one, "A")}}
+    assert [found.changed for found in await asyncio.gather(*waiting)] == [news] * len(watchers)
+
+
+@scene
 async def test_who_wants_other_types_is_told_what_waits_all_the_same(scene: Scene) -> None:
     watcher = scene.watch("A")
     await watcher.next()
