@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from jmaplite.delivery.paths import is_taken
-from jmaplite.directory import Directory, Principal
+from jmaplite.directory import Directory, KnowsCredentials, Principal
 from jmaplite.directory.memory import Entry, MemoryDirectory
 
 PAGE = "inspector"
@@ -52,9 +52,10 @@ Made = tuple[_Part, ...]
 
 
 class FixtureDirectory:
-    """Implements Directory. What was made at run time stands beside what a configuration says, which may change.
+    """Implements Directory and KnowsCredentials.
 
-    With `auto_provision` a log-in by any name that is not taken makes its user, whatever the password.
+    What was made at run time stands beside what a configuration says, which may change. With `auto_provision` a
+    log-in by any name that is not taken makes its user, whatever the password.
     """
 
     def __init__(self, base: Directory, *, auto_provision: bool = False) -> None:
@@ -177,6 +178,13 @@ class FixtureDirectory:
             found = self.principal(name)
             return found and replace(found, credential=PAGE)
         return self._asked(lambda part: part.verify_token(token)) or self.base.verify_token(token)
+
+    def credentials(self, name: str) -> frozenset[str]:
+        """What a principal may log in with; the inspector may be anybody."""
+        found = self._asked(lambda part: part.credentials(name))
+        if found is None and isinstance(self.base, KnowsCredentials):
+            found = self.base.credentials(name)
+        return frozenset({PAGE}) | (found or frozenset())
 
     def principal(self, name: str) -> Principal | None:
         """A principal by its name."""

@@ -94,6 +94,7 @@ class Fixture(Extension):
         self.snapshots: Snapshots
         self.engine: FixtureEngine
         self._ground: Ground
+        self._hub: FixtureHub
         self._server: Running
         self._loop: asyncio.AbstractEventLoop
         self._first = self._chosen = Choice()
@@ -146,9 +147,9 @@ class Fixture(Extension):
 
     def make_hub(self, store: Store, visible: Visible) -> Hub:
         """The hub to use."""
-        hub = FixtureHub(store, visible, self.faults, self.exchanges, self.clock)
-        self.streams = hub.tells
-        return hub
+        self._hub = FixtureHub(store, visible, self.faults, self.exchanges, self.clock)
+        self.streams = self._hub.tells
+        return self._hub
 
     def equip(self, equipment: Equipment) -> Equipment:
         """What the sender of web pushes works with."""
@@ -247,10 +248,15 @@ class Fixture(Extension):
         found = self.directory.remove(name)
         if found:
             account_id = self.engine.services.store.account_of(name)
-            self.engine.forget()
             if account_id is not None:
                 self._ground.store.remove_account(account_id)
+            self._forget()
         return found
+
+    def _forget(self) -> None:
+        """Let nobody be seen, or told of changes, by who was there before."""
+        self.engine.forget()
+        self._hub.look_anew()
 
     def deliver(
         self, owner: Owner, octets: bytes, *, path: tuple[str, ...], keywords: frozenset[str], received: int | None
@@ -287,7 +293,7 @@ class Fixture(Extension):
         self._begin_clock()
         count = self.snapshots.put_back(INITIAL, seed)
         self.directory.bring_back(self._people[INITIAL])
-        self.engine.forget()
+        self._forget()
         self.exchanges.clear()
         self.pedant.forget()
         if self._chosen != self._first:
@@ -306,7 +312,7 @@ class Fixture(Extension):
         assert self.directory is not None
         count = self.snapshots.put_back(name)
         self.directory.bring_back(self._people[name])
-        self.engine.forget()
+        self._forget()
         return count
 
     def remove_snapshot(self, name: str) -> None:

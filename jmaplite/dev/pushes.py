@@ -136,6 +136,11 @@ class FixtureHub(Hub):
         super().start()
         self._clock.listen(self._clock_moved)
 
+    def look_anew(self) -> None:
+        """Find out who is there, since somebody may have gone; safe to call from any thread."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.renew, self._visible)
+
     def tells(self, user: str) -> bool:
         """Whether a client of a user, other than the inspector, is told of changes; safe to ask from any thread."""
         principals = (watcher.principal for watcher in tuple(self.listening))

@@ -27,8 +27,9 @@ MOST_RESPONSES = 10
 MOST_ADDRESSES = 4
 """How many addresses of a name are tried."""
 
-RESOLVERS = 8
-"""How many names are looked up at the same time: a slow name server holds one of these for as long as it likes."""
+RESOLVERS = 32
+"""How many names are looked up at the same time: a slow name server holds one of these for as long as it likes, when
+nobody waits for it any more, too. One user cannot hold so many."""
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, by name and port. Raises OSError."""

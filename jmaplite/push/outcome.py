@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -49,7 +50,9 @@ def retry_after(text: str | None, now: float) -> float | None:
     if text.isascii() and text.isdecimal():
         return min(float(text[:12]), LONGEST_WAIT)
     try:
-        when = parsedate_to_datetime(text).timestamp()
+        when = parsedate_to_datetime(text)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)  # what does not say is no local time (RFC 9110 §5.6.7)
+        return min(max(when.timestamp() - now, 0.0), LONGEST_WAIT)
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(when - now, 0.0), LONGEST_WAIT)

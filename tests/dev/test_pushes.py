@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from jmaplite.dev.directory import PAGE, FixtureDirectory
+from jmaplite.directory import Principal
+from jmaplite.directory.memory import Entry, MemoryDirectory
+from jmaplite.directory.tokens import credential, hash_token
 from tests.dev.conftest import USING, Site
 from tests.web import events, serving, sockets
 
@@ -293,3 +297,41 @@ def test_a_rule_for_a_user_is_for_bearer_tokens_too(site: Site) -> None:
     path = "/jmap/eventsource/?types=*&closeafter=no&ping=0"
     assert served(site).ask("GET", path, authorization=BOB + "x").status == 401
     assert served(site).ask("GET", path, authorization=ALICE).status == 503
+
+
+def test_who_is_taken_away_is_told_no_more(site: Site) -> None:
+    made = site.control("POST", "/users", {"password": "pw"}, status=201)
+    bearer = f"Bearer {made['token']}"
+    with (
+        events.stream(served(site), Authorization=bearer) as watching,
+        sockets.opened(served(site), authorization=bearer) as client,
+    ):
+        assert watching.block()
+        site.control("DELETE", f"/users/{made['name']}")
+        assert watching.block() is None
+        assert client.ended() == 1008
+
+
+def test_who_was_made_after_the_beginning_is_told_nothing_more_after_a_reset(site: Site) -> None:
+    made = site.control("POST", "/users", {"password": "pw"}, status=201)
+    with events.stream(served(site), Authorization=f"Bearer {made['token']}") as watching, stream(site) as other:
+        assert watching.block()
+        assert other.block()
+        site.control("POST", "/reset")
+        assert watching.block() is None
+        assert other.next().kind == "state"
+
+
+def test_what_lets_somebody_in_is_known_as_long_as_it_does() -> None:
+    ann = Principal("ann")
+    directory = FixtureDirectory(MemoryDirectory((Entry(ann, ("pw",), (hash_token("ann-token"),)),)))
+    directory.make("bob", "word", token="bob-token")
+    passwords = [directory.verify_password(*proof) for proof in (("ann", "pw"), ("bob", "word"))]
+    tokens = [credential("ann-token"), credential("bob-token")]
+    for found, token in zip(passwords, tokens, strict=True):
+        assert found is not None
+        assert directory.credentials(found.name) == {found.credential, token, PAGE}
+    directory.base = MemoryDirectory((Entry(ann, ("another",), ()),))
+    directory.remove("bob")
+    assert not directory.credentials("ann") & {*tokens, *(found.credential for found in passwords if found)}
+    assert directory.credentials("bob") == {PAGE}

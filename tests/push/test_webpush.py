@@ -351,6 +351,16 @@ def test_what_is_too_long_for_one_message_comes_in_several(tmp_path: Path, recei
     server.close()
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The server stands where clocks do not show UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XYZ5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -365,9 +375,12 @@ def test_what_is_too_long_for_one_message_comes_in_several(tmp_path: Path, recei
         ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
         ("Tue, 14 Nov 2023 22:12:20 GMT", 0),
         ("Tue, 99 Nov 2023 22:12:20 GMT", None),
+        ("Tue Nov 14 22:14:20 2023", 60),
+        ("Tuesday, 14-Nov-23 22:14:20 GMT", 60),
         ("٣", None),
     ],
 )
+@pytest.mark.usefixtures("elsewhere")
 def test_retry_after_is_a_number_or_a_date(text: str | None, seconds: float | None) -> None:
-    """RFC 9110 §10.2.3."""
+    """RFC 9110 §10.2.3, §5.6.7."""
     assert retry_after(text, 1_700_000_000.0) == seconds
