@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote_from_bytes
 
@@ -15,8 +16,9 @@ from jmaplite.formats.sieve.nodes import Node, Value
 from jmaplite.formats.sieve.strings import Template
 
 _FIELD_WORK = 16  # octets' worth of work to look at the name of a field
-_REGEX_SPECIAL = frozenset(b"\\^$.[]|()?*+{}")
-_WILDCARDS = frozenset(b"\\*?")
+_URL_WORK = 10  # to encode an octet
+_REGEX_SPECIAL = re.compile(rb"[\\^$.\[\]|()?*+{}]")
+_WILDCARD = re.compile(rb"[\\*?]")
 
 
 def _shown(flags: tuple[str, ...]) -> str:
@@ -204,10 +206,11 @@ def modified(machine: Machine, node: Node, value: bytes) -> bytes:
         value = value[:1].lower() + value[1:]
     if "upperfirst" in tags:
         value = value[:1].upper() + value[1:]
-    for tag, special in (("quotewildcard", _WILDCARDS), ("quoteregex", _REGEX_SPECIAL)):
+    for tag, special in (("quotewildcard", _WILDCARD), ("quoteregex", _REGEX_SPECIAL)):
         if tag in tags:
-            value = b"".join(b"\\%c" % octet if octet in special else b"%c" % octet for octet in value)
+            value = special.sub(rb"\\\g<0>", value)
     if "encodeurl" in tags:
+        machine.charge(_URL_WORK * len(value))
         value = quote_from_bytes(value, safe="").encode()
     if "length" in tags:
         value = b"%d" % len(value.decode("utf-8", "replace"))

@@ -10,6 +10,8 @@ from jmaplite.formats.html import to_text
 from jmaplite.formats.mime.charsets import decode as decode_text
 
 _DEEPEST_MESSAGE = 8  # messages in messages that are looked into
+_HTML_WORK = 8
+"""How much more an octet of HTML costs of which the text is to be found."""
 
 
 class Field:
@@ -55,6 +57,7 @@ class Section:
         self._depth = depth
         self._fields: list[Field] | None = None
         self._children: list[Section] | None = None
+        self._plain: bytes | None = None
 
     @property
     def fields(self) -> Sequence[Field]:
@@ -106,15 +109,30 @@ class Section:
             return content
         return decode_text(content, self.part.charset, is_html=self.part.type == "text/html")[0].encode()
 
-    def sound_text(self) -> bytes:
-        """The body in UTF-8; nothing if its charset is unknown, or the octets are none of it (RFC 5703 §7)."""
-        text, is_doubtful = decode_text(self.content(), self.part.charset, is_html=self.part.type == "text/html")
-        return b"" if is_doubtful else text.encode()
+    def beginning(self, characters: int) -> tuple[bytes, int]:
+        """So many characters of the body in UTF-8, and how many octets were looked at.
+
+        Nothing if the charset is unknown, or the octets are none of it (RFC 5703 §7).
+        """
+        start, end = self.part.body_start, self.part.body_end
+        if end - start > (most := 16 * characters + 1000):  # every character encoded, and one of four octets at that
+            end = self.octets.rfind(b"\n", start, start + most) + 1 or end
+        content = mime.decode(self.octets[start:end], self.part.encoding)
+        text, is_doubtful = decode_text(content, self.part.charset, is_html=self.part.type == "text/html")
+        return (b"" if is_doubtful else text[:characters].encode()), end - start
+
+    @property
+    def plain_cost(self) -> int:
+        """How many octets' work it is to find the text that a reader sees, beside those of the part."""
+        return _HTML_WORK * self.part.size if self._plain is None and self.part.type == "text/html" else 0
 
     def plain(self) -> bytes:
         """The text that a reader sees."""
-        text = self.text()
-        return to_text(text.decode("utf-8", "replace")).encode() if self.part.type == "text/html" else text
+        if self.part.type != "text/html":
+            return self.text()
+        if self._plain is None:
+            self._plain = to_text(self.text().decode("utf-8", "replace")).encode()
+        return self._plain
 
     def around(self) -> list[bytes]:
         """What stands before and after the parts of a multipart (RFC 5173 §5.2)."""
@@ -210,7 +228,7 @@ class Letter:
         """How many octets' work it is to write the header anew, if it has been changed."""
         if not self.is_changed or self._edited is not None:
             return 0
-        return 10 * self.root.part.header_end + 50 * len(self.fields)
+        return 20 * self.root.part.header_end + 100 * len(self.fields)
 
     def edited(self) -> Edited | None:
         """The message as it is now; None if it is as it came."""

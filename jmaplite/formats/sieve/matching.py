@@ -27,8 +27,11 @@ Charge = Callable[[int], None]
 _REGEX_WORK = 250
 """How much more a step of a regular expression costs than an octet."""
 
-_KEY_WORK = 50
+_KEY_WORK = 150
 """What it costs to look at a pattern at all."""
+
+_CASE_WORK = 10
+"""How much more an octet of a value costs of which every character is looked up."""
 
 _PATTERN_WORK = 64
 """How much more an octet of a pattern costs that is made ready in a run."""
@@ -87,7 +90,8 @@ class Match:
             prepared = tuple(self._prepare(key) for key in keys)
         key_set = self.key_set
         for value in values:
-            charge(len(value) + 1)
+            looked_up = not self.comparator.keeps_length and not value.isascii()
+            charge(len(value) * (_CASE_WORK if looked_up else 1) + 1)
             if key_set is not None:
                 if self.comparator.prepare(value) in key_set:
                     return [value]

@@ -10,23 +10,22 @@ from jmaplite.formats.sieve import dates, names
 from jmaplite.formats.sieve.commands import modified
 from jmaplite.formats.sieve.machine import Machine
 from jmaplite.formats.sieve.nodes import Node
-from jmaplite.formats.sieve.strings import shortened
 
 _FIELD = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _MIME_FIELDS = "content-"
+_TEXT_WORK = 3  # to decode an octet
 _LARGEST_GROWTH = 1_000_000  # octets that a message may gain by a script
 
 
 def _extracttext(machine: Machine, node: Node) -> str:
     section = machine.current
     part = section.part
-    value = b""
-    if part.sub_parts is None and part.type.startswith("text/") and not part.is_encoding_unknown:
-        machine.charge(part.size)
-        value = section.sound_text()
     first = machine.number(node, "first")
     most = machine.limits.variable_size if first is None else min(first, machine.limits.variable_size)
-    value = shortened(value, most)
+    value = b""
+    if part.sub_parts is None and part.type.startswith("text/") and not part.is_encoding_unknown:
+        value, octets = section.beginning(most)
+        machine.charge(_TEXT_WORK * octets)
     name = machine.text(node.positional[0])
     machine.store(name, modified(machine, node, value), is_tainted=True)
     return f"{name.decode('utf-8', 'replace')} = {len(value)} octets of text"

@@ -10,6 +10,7 @@ from jmaplite.formats.sieve import (
     CAPABILITIES,
     OPTIONAL_CAPABILITIES,
     Envelope,
+    FileInto,
     Keep,
     Limits,
     Outcome,
@@ -333,3 +334,50 @@ def test_greedy_scripts_come_to_an_end(body: str) -> None:
         return
     outcome = run(script, octets, limits=LIMITS)
     assert outcome.actions
+
+
+def is_too_much(body: str, octets: bytes, work: int) -> bool:
+    """Whether a script would take more work than it may."""
+    head = 'require ["variables", "body", "imap4flags", "enotify", "date", "comparator-i;unicode-casemap"];\n'
+    script = read((head + body).encode())
+    assert isinstance(script, Script)
+    error = run(script, octets, limits=Limits(work=work)).error
+    assert error is None or "takes too much time" in error.message
+    return error is not None
+
+
+@pytest.mark.parametrize(
+    ("slow", "plain", "octets"),
+    [
+        ('if body "x" {}', 'if body :content "text" "x" {}', b"Content-Type: text/html\r\n\r\n" + b"<p>a" * 2500),
+        ('set :encodeurl "b" "${a}";' * 3, 'set :upper "b" "${a}";' * 3, A),
+        ('addflag ["f g h i j"]; if hasflag ["${b}"] {}', 'if string "f g h" ["${b}"] {}', A),
+        (
+            'if header :contains :comparator "i;unicode-casemap" "subject" "x" {}',
+            'if header :contains "subject" "x" {}',
+            "Subject: {}\r\n\r\n".format("ü" * 5000).encode(),
+        ),
+        ('if date "x" "year" "1" {}', 'if header "x" "1" {}', b"X: " + b"(a)" * 1500 + b"1 Jan 2000 00:00 GMT\r\n\r\n"),
+    ],
+)
+def test_slow_work_counts_more(slow: str, plain: str, octets: bytes) -> None:
+    given = f'set "a" "{"x" * 4000}"; set "b" "{"g " * 2000}"; '
+    assert is_too_much(given + slow, octets, 60_000)
+    assert not is_too_much(given + plain, octets, 60_000)
+
+
+def test_html_is_made_text_of_once() -> None:
+    octets = b"Content-Type: text/html\r\n\r\n" + b"<p>a" * 2500
+    assert not is_too_much('if body "x" {}' * 5, octets, 200_000)
+
+
+def test_of_a_large_part_only_the_beginning_is_extracted() -> None:
+    """However it is encoded, and whatever comes later."""
+    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    octets = head + b"=F0=9D=84=9E=\r\n" * 100_000 + b"=FF"
+    script = read(
+        b'require ["foreverypart", "extracttext", "variables", "fileinto"];'
+        b'foreverypart { extracttext :length "a"; } fileinto "${a}";'
+    )
+    assert isinstance(script, Script)
+    assert run(script, octets, limits=Limits(work=2_000_000)).actions == (FileInto("4096"),)
