@@ -20,13 +20,14 @@ USES = {"quickstart", "fixture", "self-hosted", "ldap", "behind-a-proxy", "cyrus
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a certificate, and the passwords that the examples take from the environment."""
+    """A folder with a certificate, and the passwords that stand elsewhere."""
     issued = trustme.CA().issue_cert("mail.example.org")
     issued.private_key_pem.write_to_path(tmp_path / "privkey.pem")
     for pem in issued.cert_chain_pems:
         pem.write_to_path(tmp_path / "fullchain.pem", append=True)
-    for name in ("RELAY_PASSWORD", "LDAP_PASSWORD", "JANE_PASSWORD"):
+    for name in ("LDAP_PASSWORD", "JANE_PASSWORD"):
         monkeypatch.setenv(name, "hush")
+    (tmp_path / "relay-password").write_text("hush\n")
     return tmp_path
 
 
