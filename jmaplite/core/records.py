@@ -205,6 +205,10 @@ class Records:
             raise invalid_properties("; ".join(dict.fromkeys(wrong.values())), *wrong)
         return record
 
+    def default(self, access: Access, name: str) -> Any:
+        """What a property is set to by a patch of null (RFC 8620 §5.3)."""
+        return self.type.properties[name].default
+
     def resolve(self, ctx: Context, prop: Property, value: Any) -> Any:
         """A value with creation references (`#` and a creation id) put right, if they are known (RFC 8620 §5.3)."""
         if prop.refers is None:

@@ -67,6 +67,18 @@ def test_what_a_default_made_of_an_omitted_property_is_told(alice: Client) -> No
     assert {name: told[name] for name in COUNTS} == COUNTS
 
 
+@pytest.mark.parametrize("is_personal", [True, False])
+def test_null_makes_of_a_property_what_is_its_default(alice: Client, is_personal: bool) -> None:
+    """RFC 8620 §5.3; RFC 8621 §2 isSubscribed: it has another default in accounts that are shared."""
+    accounts = alice.session["accounts"].items()
+    alice.account = next(number for number, account in accounts if account["isPersonal"] is is_personal)
+    box = make(alice, "Work")
+    alice.call("Mailbox/set", update={box: {"sortOrder": 7, "role": "memos", "isSubscribed": not is_personal}})
+    alice.call("Mailbox/set", update={box: {"sortOrder": None, "role": None, "isSubscribed": None}})
+    told = alice.get("Mailbox", box, "sortOrder", "role", "isSubscribed")
+    assert told == {"id": box, "sortOrder": 0, "role": None, "isSubscribed": is_personal}
+
+
 def test_updated_is_null_for_a_record_that_changed_as_asked(alice: Client) -> None:
     box = make(alice, "Work")
     answer = alice.call("Mailbox/set", update={box: {"name": "Play"}})

@@ -292,7 +292,7 @@ class Batch:
         using = self.ctx.using
         names = [name for name in touched if data_type.known(name) and not data_type.withheld(name, using)]
         current = materialise(records.current(self.ctx, self.access, self.tx, number, names, changes))
-        defaults = {name: prop.default for name, prop in data_type.properties.items() if name in touched}
+        defaults = {name: records.default(self.access, name) for name in touched if name in data_type.properties}
         patched = patch.apply(current, changes, defaults)
         values: dict[str, Any] = {}
         wrong = {name: _NOT_SO for name in touched if name not in names}

@@ -108,6 +108,10 @@ class MailboxRecords(Records):
         """A Mailbox that a user makes is one that the user wants to see (RFC 8621 §2 isSubscribed)."""
         return super().complete(ctx, access, tx, {"isSubscribed": True, **given})
 
+    def default(self, access: Access, name: str) -> Any:
+        """What a property is set to by a patch of null: isSubscribed depends on whose account it is."""
+        return access.is_personal if name == "isSubscribed" else super().default(access, name)
+
     def columns(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The name is kept in Net-Unicode's normal form (RFC 5198 §3)."""
         if "name" in record:
