@@ -39,6 +39,7 @@ def mail_settings(config: Config) -> MailSettings:
         first_mailboxes=_first_mailboxes(config.folders),
         aliases={alias.casefold(): folder.id for folder in config.folders for alias in folder.further_names},
         expunge_after=0 if config.email.auto_expunge == UNLIMITED else config.email.auto_expunge,
+        guess_charsets=config.email.guess_charsets,
     )
 
 

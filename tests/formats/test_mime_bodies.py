@@ -42,11 +42,11 @@ def parse(entity: str) -> Message:
 
 
 def value(
-    octets: bytes, charset: str | None = None, kind: str = "text/plain", max_bytes: int = 0
+    octets: bytes, charset: str | None = None, kind: str = "text/plain", max_bytes: int = 0, *, guess: bool = True
 ) -> tuple[str, bool, bool]:
     parameter = f"; charset={charset}" if charset else ""
     whole = f"Content-Type: {kind}{parameter}\n\n".encode() + octets
-    return mime.body_value(whole, mime.parse(whole).root, max_bytes)
+    return mime.body_value(whole, mime.parse(whole).root, max_bytes, guess=guess)
 
 
 class TestDecomposition:
@@ -260,6 +260,26 @@ class TestCharset:
         assert "привет" not in value(html)[0]
 
     @pytest.mark.parametrize(
+        ("octets", "charset", "expected"),
+        [
+            (b"abc", None, ("abc", False)),
+            ("é".encode(), "utf-8", ("é", False)),
+            ("é".encode(), None, ("\ufffd\ufffd", True)),
+            ("é".encode(), "us-ascii", ("\ufffd\ufffd", True)),
+            ("é".encode(), "x-unheard-of", ("\ufffd\ufffd", True)),
+            (b"\x93\xe9", "iso-8859-1", ("\x93é", False)),
+            (b"\x93\xe9", "windows-1252", ("“é", False)),
+            (b"+ADw-b+AD4-", "utf-7", ("+ADw-b+AD4-", True)),
+            (b"a\xff\0", "utf-8", ("a\ufffd", True)),
+        ],
+    )
+    def test_without_guesses_a_charset_is_what_it_says(
+        self, octets: bytes, charset: str | None, expected: tuple[str, bool]
+    ) -> None:
+        """RFC 8621 §9.1."""
+        assert value(octets, charset, "text/html", guess=False) == (*expected, False)
+
+    @pytest.mark.parametrize(
         "name",
         ["rot13", "zlib", "base64", "hex", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined",
          "charmap", "mbcs", "oem", "uu", "bz2", "quopri", "__init__", "aliases", "a\0b", "", "x" * 99, "é"],
@@ -272,9 +292,8 @@ class TestCharset:
         """None of them raises, or lets through what JSON cannot carry."""
         octets = bytes(range(256)) * 2 + b"+2AA- \\ud800 =?"
 
-        decoded, _, _ = value(octets, name)
-
-        orjson.dumps(decoded)
+        for guess in (True, False):
+            orjson.dumps(value(octets, name, guess=guess)[0])
 
     def test_what_json_cannot_carry_is_replaced(self) -> None:
         """RFC 7493 §2.1."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.mail.jmap import Client, message
+from jmaplite.datatypes.mail import MailSettings
+from tests.mail.jmap import Client, Server, message
 
 DEFAULT = [
     "id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", "messageId", "inReplyTo", "references",
@@ -270,6 +272,20 @@ def test_line_ends_charsets_and_problems_of_values(alice: Client) -> None:
     for octets, (value, problem) in cases.items():
         found = alice.get("Email", alice.import_(octets)["id"], "bodyValues", fetchAllBodyValues=True)["bodyValues"]
         assert list(found.values()) == [{"value": value, "isEncodingProblem": problem, "isTruncated": False}]
+
+
+def test_charsets_need_not_be_guessed(tmp_path: Path) -> None:
+    """RFC 8621 §9.1, by Email/get and Email/parse alike."""
+    octets = b"Content-Type: text/plain\r\n\r\na\xe9"
+    for guess, value in ((True, "aé"), (False, "a\ufffd")):
+        server = Server(tmp_path / str(guess), settings=MailSettings(guess_charsets=guess))
+        client = server.client()
+        made = client.import_(octets)
+        found = client.get("Email", made["id"], "bodyValues", fetchAllBodyValues=True)["bodyValues"]
+        parsed = client.call("Email/parse", blobIds=[made["blobId"]], fetchAllBodyValues=True)["parsed"]
+        assert found == {"1": {"value": value, "isEncodingProblem": True, "isTruncated": False}}
+        assert parsed[made["blobId"]]["bodyValues"] == found
+        server.close()
 
 
 def test_only_the_octets_that_are_needed_are_read(alice: Client, mixed: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,13 @@ class Email:
         default=UNLIMITED,
         shown="false",
     )
+    guess_charsets: bool = option(
+        "guess-charsets",
+        BOOLEAN,
+        "Read bodies as they are meant where they are not in the charset that they tell, or tell none; `false`: to the "
+        "letter, UTF-7 not at all (RFC 8621 §9.1).",
+        default=True,
+    )
 
 
 @section("jmap.compat")

@@ -52,6 +52,8 @@ class Body:
     message: Message
     octets: Callable[[], bytes]
     properties: Sequence[str]
+    guess: bool
+    """Whether charsets may be guessed (RFC 8621 §9.1)."""
 
     def value(self, name: str, arguments: dict[str, Any]) -> Any:
         """One of the body properties of an Email."""
@@ -106,6 +108,7 @@ class Body:
         for part in parts:
             if part.part_id is None or part.part_id in found or not part.type.startswith("text/"):
                 continue
-            value, problem, truncated = mime.body_value(self.octets(), part, arguments["maxBodyValueBytes"])
+            most = arguments["maxBodyValueBytes"]
+            value, problem, truncated = mime.body_value(self.octets(), part, most, guess=self.guess)
             found[part.part_id] = {"value": value, "isEncodingProblem": problem, "isTruncated": truncated}
         return found

@@ -45,7 +45,8 @@ class MailSettings:
     """Limits of mail, in octets and counts, how Threads are made, and what a new account begins with, in order.
 
     `aliases` are roles by further names, in small letters, that their Mailboxes go by outside JMAP. `expunge_after`:
-    seconds after which what is in the trash or among junk ends by itself (0: never).
+    seconds after which what is in the trash or among junk ends by itself (0: never). `guess_charsets`: whether
+    EmailBodyValues may be read by another charset than the one that is told (§9.1).
     """
 
     max_mailbox_depth: int = 10
@@ -60,6 +61,7 @@ class MailSettings:
     first_mailboxes: tuple[FirstMailbox, ...] = FIRST_MAILBOXES
     aliases: Mapping[str, str] = field(default_factory=dict)
     expunge_after: int = 0
+    guess_charsets: bool = True
 
 
 def mail_settings(ctx: Context) -> MailSettings:

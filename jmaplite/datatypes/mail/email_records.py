@@ -128,9 +128,9 @@ class EmailRecords(Records):
         whole = cache(lambda: ctx.services.blobs.read(tx, digest))
         only_head = not any(name in BODY_PROPERTIES for name in names)
         head = (lambda: ctx.services.blobs.read(tx, digest, 0, message.root.header_end)) if only_head else whole
-        return email_properties(
-            Body(BlobRef(digest), message, whole, arguments.get("bodyProperties", ())), head, names, arguments
-        )
+        properties = arguments.get("bodyProperties", ())
+        body = Body(BlobRef(digest), message, whole, properties, mail_settings(ctx).guess_charsets)
+        return email_properties(body, head, names, arguments)
 
     def exists(self, tx: Reader, number: int) -> bool:
         """Whether an Email of this number is there."""

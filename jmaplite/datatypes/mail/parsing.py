@@ -60,7 +60,7 @@ def parse(ctx: Context, given: Arguments) -> Response:
         if ref is None or octets is None:
             not_found.append(blob_id)
             continue
-        email = _email(blob_id, ref, octets, properties, arguments)
+        email = _email(ctx, blob_id, ref, octets, properties, arguments)
         if email is None:
             not_parsable.append(blob_id)
         else:
@@ -74,7 +74,7 @@ def parse(ctx: Context, given: Arguments) -> Response:
 
 
 def _email(
-    blob_id: str, ref: BlobRef, octets: bytes, properties: Sequence[str], arguments: dict[str, Any]
+    ctx: Context, blob_id: str, ref: BlobRef, octets: bytes, properties: Sequence[str], arguments: dict[str, Any]
 ) -> dict[str, Any] | None:
     """The Email in a blob, or None: a message begins with a header field, and its parts have to have blobIds."""
     message = mime.parse(octets)
@@ -93,6 +93,6 @@ def _email(
     if "preview" in properties:
         simple["preview"] = mime.preview(octets, message)
     rest = [name for name in properties if name in BODY_PROPERTIES or name == "headers" or parse_header_property(name)]
-    body = Body(ref, message, lambda: octets, arguments["bodyProperties"])
+    body = Body(ref, message, lambda: octets, arguments["bodyProperties"], mail_settings(ctx).guess_charsets)
     answer = email_properties(body, lambda: octets, rest, arguments)
     return {name: answer[name] if name in answer else simple[name] for name in properties}

@@ -60,6 +60,12 @@ _STATEFUL = ("iso2022", "hz", "utf-7")
 @lru_cache(maxsize=256)
 def codec(charset: str) -> str | None:
     """The name of the Python codec that reads a charset as mail means it, or None if the name is unknown."""
+    found = _exact_codec(charset)
+    return _WIDER.get(found, found) if found else None
+
+
+def _exact_codec(charset: str) -> str | None:
+    """The name of the Python codec of a charset, or None if the name is unknown."""
     name = charset.strip(" \t\"'").lower()
     if not _NAME.match(name):
         return None
@@ -67,7 +73,7 @@ def codec(charset: str) -> str | None:
         found = codecs.lookup(_ALIASES.get(name, name)).name
     except (LookupError, ValueError):
         return None
-    return _WIDER.get(found, found) if _TEXT_CODEC.match(found) else None
+    return found if _TEXT_CODEC.match(found) else None
 
 
 def is_stateful(codec_name: str) -> bool:
@@ -110,6 +116,17 @@ def decode(octets: bytes, charset: str | None, *, is_html: bool = False) -> tupl
             return _without_mark(safe(octets.decode("utf-8"))), name is None
         except UnicodeDecodeError:
             return safe(_guess(octets, is_html)), True
+    return decode_as(octets, name)
+
+
+def decode_strictly(octets: bytes, charset: str | None) -> tuple[str, bool]:
+    """The same without guesses (RFC 8621 §9.1): by the charset of that name alone, US-ASCII where it is not known.
+
+    UTF-7, which hides US-ASCII from whoever filters mail, is not known either.
+    """
+    name = _exact_codec(charset) if charset else "ascii"
+    if name is None or name == "utf-7":
+        return safe(octets.decode("ascii", "replace")), True
     return decode_as(octets, name)
 
 

@@ -16,13 +16,16 @@ def part_octets(octets: bytes, part: Part) -> bytes:
     return transfer.decode(octets[part.body_start : part.body_end], part.encoding)
 
 
-def body_value(octets: bytes, part: Part, max_bytes: int = 0) -> tuple[str, bool, bool]:
+def body_value(octets: bytes, part: Part, max_bytes: int = 0, *, guess: bool = True) -> tuple[str, bool, bool]:
     """(value, isEncodingProblem, isTruncated) of a text part, in at most max_bytes octets of UTF-8 unless 0.
 
-    Truncation keeps code points whole, and in HTML tags (RFC 8621 §4.2).
+    Truncation keeps code points whole, and in HTML tags (RFC 8621 §4.2). `guess`: see docs/self-hosting.md.
     """
-    is_html = part.type == "text/html"
-    value, is_problem = charsets.decode(part_octets(octets, part), part.charset, is_html=is_html)
+    is_html, content = part.type == "text/html", part_octets(octets, part)
+    if guess:
+        value, is_problem = charsets.decode(content, part.charset, is_html=is_html)
+    else:
+        value, is_problem = charsets.decode_strictly(content, part.charset)
     value = value.replace("\r\n", "\n")
     is_problem = is_problem or part.is_encoding_unknown
     if not max_bytes or (len(value) <= max_bytes and len(encoded := value.encode()) <= max_bytes):
