@@ -126,6 +126,7 @@ class TestText:
 
     def test_a_long_value_is_normalized_too(self) -> None:
         assert mime.text(("e\u0301 " * 500).encode()) == "é " * 500
+        assert mime.text(("か\u3099" * 500).encode()) == "が" * 500
 
     def test_gb2312_means_gb18030(self) -> None:
         assert mime.text(b"=?gb2312?b?" + b"jEQ=" + b"?=") == b"\x8cD".decode("gb18030")
@@ -309,7 +310,20 @@ HOSTILE = [
         "=?",
         "=?a?q?",
     ),
-    *("=?utf-8?q?a?= ", "=?utf-8?b?YQ==?=", " ", "\t", "\r\n ", "\n\t", "\u0323\u0301", "1", "1 Jul ", "%41", "a'"),
+    *(
+        "=?utf-8?q?a?= ",
+        "=?utf-8?b?YQ==?=",
+        " ",
+        "\t",
+        "\r\n ",
+        "\n\t",
+        "\u0323\u0301",
+        "\u0f75",
+        "1",
+        "1 Jul ",
+        "%41",
+        "a'",
+    ),
 ]
 
 

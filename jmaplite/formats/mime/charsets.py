@@ -6,6 +6,7 @@ import codecs
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import groupby
 
 # Only these are character encodings of text. Others that Python knows transform (rot13, zlib), interpret
 # escapes (unicode_escape), cost quadratic time (idna, punycode) or always raise (undefined).
@@ -54,6 +55,8 @@ _UNSAFE = re.compile(
 _C1_AS_CP1252 = {n: bytes([n]).decode("cp1252") for n in range(0x80, 0xA0) if n not in b"\x81\x8d\x8f\x90\x9d"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.:+()-]{0,39}\Z")
 _META = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
+_MOST_MARKS = 256
+_MADE_OF_MARKS = "\u0f73\u0f75\u0f81"  # no combining marks, but decomposed into such
 _STATEFUL = ("iso2022", "hz", "utf-7")
 
 
@@ -94,12 +97,19 @@ def utf8(octets: bytes) -> str:
 
 
 def nfc(value: str) -> str:
-    """Unicode Normalization Form C; runs of more than 256 characters without a space stay as they are."""
+    """Unicode Normalization Form C; words with more than 256 combining marks in a row stay as they are."""
     # CPython orders combining marks by insertion, which takes quadratic time over one long run of them.
-    if len(value) <= 256:
+    if len(value) <= _MOST_MARKS:
         return unicodedata.normalize("NFC", value)
-    words = value.split(" ")
-    return " ".join(unicodedata.normalize("NFC", word) if len(word) <= 256 else word for word in words)
+    return " ".join(word if _is_laden(word) else unicodedata.normalize("NFC", word) for word in value.split(" "))
+
+
+def _is_laden(word: str) -> bool:
+    """Whether there are more combining marks in a row than any language has."""
+    if len(word) <= _MOST_MARKS:
+        return False
+    runs = groupby(word, lambda character: unicodedata.combining(character) != 0 or character in _MADE_OF_MARKS)
+    return any(sum(1 for _ in run) > _MOST_MARKS for are_marks, run in runs if are_marks)
 
 
 def decode(octets: bytes, charset: str | None, *, is_html: bool = False) -> tuple[str, bool]:
