@@ -254,8 +254,9 @@ class Fixture(Extension):
         return found
 
     def _forget(self) -> None:
-        """Let nobody be seen, or told of changes, by who was there before."""
+        """Let nobody in, or be told of changes, by who was there before."""
         self.engine.forget()
+        self._server.forget_credentials()
         self._hub.look_anew()
 
     def deliver(

@@ -24,7 +24,7 @@ from jmaplite.dev.quirks import REDIRECT
 from jmaplite.dev.settings import SETTINGS
 from jmaplite.dev.waiting import LONGEST, holds, is_pointer, until
 from jmaplite.directory import DirectoryUnavailable
-from jmaplite.store import StoreError
+from jmaplite.store import StoreError, UnknownAccount
 from jmaplite.web.app import App
 from jmaplite.web.body import BodyTooLarge
 from jmaplite.web.problems import Problem, respond
@@ -119,6 +119,8 @@ async def _guarded(answer: Callable[[], Awaitable[Response]]) -> Response:
         return await answer()
     except Refused as error:
         return respond(Problem(error.status, error.detail))
+    except UnknownAccount:
+        return respond(Problem(409, "An account went away meanwhile."))
     except (StoreError, DirectoryUnavailable) as error:
         return respond(Problem(503, str(error)))
 

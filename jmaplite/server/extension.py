@@ -34,6 +34,9 @@ class Running(Protocol):
     async def reload(self, config: Config) -> None:
         """Serve by another configuration from now on. Raises CannotServe."""
 
+    def forget_credentials(self) -> None:
+        """Ask the directory anew who somebody is, from now on."""
+
     def tidy(self) -> None:
         """Do now what is done from time to time: take out what has expired."""
 

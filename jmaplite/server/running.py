@@ -159,6 +159,10 @@ class Server:
             await asyncio.to_thread(self._chores.stop)
             self.parts.close()
 
+    def forget_credentials(self) -> None:
+        """Ask the directory anew who somebody is, from now on: there are others in it."""
+        self._edition.credentials.forget()
+
     def tidy(self) -> None:
         """Do now what is done from time to time: take out what has expired. Takes time."""
         self._chores.tidy()

@@ -13,6 +13,7 @@ from jmaplite.config import load
 from jmaplite.dev.web import ALL, API
 from tests.dev.conftest import Site
 
+ROOT = Path(__file__).parents[2]
 MESSAGE = "From: a@b.example\nSubject: Hello\nMessage-ID: <1@b.example>\n\nText\n"
 
 
@@ -26,6 +27,11 @@ def test_there_are_two_users_and_a_shared_account(site: Site) -> None:
             users[f"{name}@example.org"]["accountId"],
             users["team@example.org"]["accountId"],
         }
+
+
+def test_there_are_no_calendars_yet_as_is_said_of_the_suites_of_others(site: Site) -> None:
+    assert "urn:ietf:params:jmap:calendars" not in site.session()["capabilities"]
+    assert "no calendars here yet" in (ROOT / "docs" / "fixture.md").read_text(encoding="utf-8").replace("\n", " ")
 
 
 def test_a_message_is_delivered_as_it_is(site: Site) -> None:

@@ -100,12 +100,7 @@ def test_jmap_client_ts_is_refused_where_it_is_not(node: Script, secure: Secure)
         )
 
 
-DRIVEN = """
-import {{ spawn }} from "node:child_process";
-import {{ once }} from "node:events";
-import {{ createInterface }} from "node:readline";
-
-{documented}
+DRIVEN = """{documented}
 const control = (method, path, body) =>
   fetch(told.control + path, {{ method, body: JSON.stringify(body) }}).then((response) => response.json());
 await control("POST", "/generate", {{ account: told.users[0].name, threads: 20, seed: "node" }});
