@@ -37,6 +37,9 @@ VACATION = "vacation"
 FAILURE = "failure"
 """Under which it is remembered which scripts have failed, and the user was told so."""
 
+_AWAY = "This is an automatic answer: I am away, and may not read your message for some time.\n"
+"""What a vacation response without a body says."""
+
 _SYSTEM_FLAGS = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answered": "$answered", "\\draft": "$draft"}
 _NO_REPORTS = {"NOTIFY": "NEVER"}
 """Nobody is to be told when an answer does not arrive (RFC 5230 §5.1)."""
@@ -284,8 +287,8 @@ def _role(tx: Reader, number: int) -> str | None:
 def _vacation(away: Response, period: int) -> sieve.Vacation:
     """A vacation response as the action of a script; whoever changes it answers anew."""
     text = away.text
-    if text is None and away.html is not None:
-        text = html.to_text(away.html)
+    if text is None:
+        text = _AWAY if away.html is None else html.to_text(away.html)
     key = "\n".join(("VacationResponse", repr(away.subject), repr(away.text), repr(away.html)))
     reason = sieve.mime_reason(text, away.html, key)
     return sieve.Vacation(reason, key, period, away.subject, is_mime=True)

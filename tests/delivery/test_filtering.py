@@ -473,6 +473,14 @@ class TestVacationResponse:
         assert page is not None
         assert page.get_content().strip() == "<p>I am <b>away</b>.</p>"
 
+    def test_without_a_body_it_has_a_default_one(self) -> None:
+        """RFC 8621 §8 textBody."""
+        self.set(textBody=None, htmlBody=None)
+        self.answers()
+        told = self.post.sent()[0].message
+        assert told.get_content_type() == "text/plain"
+        assert "may not read your message" in told.get_content()
+
     def test_who_changes_it_answers_anew(self) -> None:
         self.answers("One")
         self.set(textBody="Back next week")
