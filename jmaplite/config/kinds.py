@@ -249,6 +249,33 @@ def _token(value: object) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What an address is taken for where it matches a regular expression as a whole: `${1}` is the first group."""
+
+    pattern: str
+    to: str
+
+
+_GROUP = re.compile(r"\$\{?(\d{1,2})")
+
+
+def _rule(value: object) -> bool | Rewriting:
+    if not isinstance(value, dict):
+        return _boolean(value)
+    if value.keys() != {"map", "to"}:
+        raise Wrong
+    rewriting = Rewriting(text_of(value["map"]), text_of(value["to"]))
+    try:
+        groups = re.compile(rewriting.pattern).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Wrong(f"{quoted(rewriting.pattern)} is not a regular expression: {error}") from None
+    missing = [group for group in _GROUP.findall(rewriting.to) if int(group) > groups]
+    if missing:
+        raise Wrong(f"{quoted(rewriting.pattern)} has no group {missing[0]}")
+    return rewriting
+
+
 def _number_or_text(text: str) -> object:
     return int(text) if re.fullmatch(r"\d{1,17}", text.strip(), re.ASCII) else text
 
@@ -281,6 +308,15 @@ SECRET = Kind("password", "a password or the hash of one", _secret)
 MOMENT = Kind("date and time", "a date and time such as 2027-01-31T12:00:00Z", _moment)
 SECRET_TEXT = Kind("password", "a password", _secret_text)
 TOKEN = Kind("token", '"sha256:HEX" or "TOKEN NAME:sha256:HEX", with 64 hexadecimal digits', _token)
+
+
+RULE = Kind(
+    "boolean or table",
+    'true, false or a table such as { map = "(.+)@(.+)", to = "info@${2}" }',
+    _rule,
+    _boolean_or_text,
+    shape={"anyOf": [{"type": "boolean"}, {"type": "object", "required": ["map", "to"]}]},
+)
 
 
 def _several(shape: Mapping[str, Any]) -> Mapping[str, Any]:

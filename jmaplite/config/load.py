@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import re
@@ -17,7 +18,7 @@ from jmaplite.config.lines import index
 from jmaplite.config.mistakes import ConfigError, Mistake, in_order
 from jmaplite.config.reading import read
 from jmaplite.config.sections import options, part_fields, row_fields, section_name
-from jmaplite.config.settings import Settings
+from jmaplite.config.settings import Settings, dotted
 from jmaplite.config.table import REPEATED, SINGLE, Config
 from jmaplite.config.walk import walk
 from jmaplite.config.warnings import warn
@@ -97,6 +98,9 @@ def _text(path: Path) -> str:
         octets = read(path)
     except OSError as error:
         raise _Unreadable(Mistake(0, "", f"cannot be read: {error.strerror}", str(path))) from None
+    if octets.startswith(codecs.BOM_UTF8):
+        message = "begins with a byte order mark: save it as UTF-8 without one"
+        raise _Unreadable(Mistake(1, "", message, str(path)))
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
@@ -148,13 +152,18 @@ def _folder(pattern: Path) -> Path:
     return next(one for one in pattern.parents if not glob.has_magic(str(one)))
 
 
+_KEYS = re.compile(r"\((?:'[^']*',? ?)+\)")
+"""How tomllib writes the keys that lead to a table."""
+
+
 def _syntax(text: str, message: str) -> Mistake:
     """What tomllib complains of, with its place apart: `Invalid value (at line 3, column 5)`."""
     match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.S)
     if match is None:
         return Mistake(1, "", message)
     line = int(match[2]) if match[2] else text.rstrip().count("\n") + 1
-    return Mistake(line, "", match[1][:1].lower() + match[1][1:])
+    told = _KEYS.sub(lambda keys: quoted(dotted(tuple(re.findall(r"'([^']*)'", keys[0])))), match[1])
+    return Mistake(line, "", told[:1].lower() + told[1:])
 
 
 def _sections(settings: Settings) -> dict[str, Any]:

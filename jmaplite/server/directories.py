@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jmaplite.config import Config, table
+from jmaplite.config.kinds import Rewriting
 from jmaplite.directory import Directory, DirectoryUnavailable, Principal
 from jmaplite.directory.app_tokens import AppToken, AppTokens
 from jmaplite.directory.memory import Entry, MemoryDirectory
-from jmaplite.directory.routing import Routed, Rule, catch_all, subaddress
+from jmaplite.directory.routing import Routed, Rule, catch_all, mapped, subaddress
 from jmaplite.directory.sql import Columns, Queries, SQLDirectory
 from jmaplite.server.ground import CannotServe
 
@@ -32,13 +33,10 @@ def _made(config: Config, told: table.Directory, clock: Callable[[], float] = ti
         raise CannotServe(f"directory {told.id}: {message} (pip install 'jmaplite[{_extra(told)}]')") from None
     except (ValueError, OSError) as error:
         raise CannotServe(f"directory {told.id}: {error}") from None
-    rules: list[Rule] = [subaddress] if told.subaddressing else []
-    if told.catch_all:
-        rules.append(catch_all)
     is_elsewhere = told.type != "memory"
     routed = Routed(
         users,
-        tuple(rules),
+        (*_rules(told.subaddressing, subaddress), *_rules(told.catch_all, catch_all)),
         domains=told.domains,
         positive=told.cache_ttl_positive,
         negative=told.cache_ttl_negative,
@@ -46,6 +44,12 @@ def _made(config: Config, told: table.Directory, clock: Callable[[], float] = ti
     )
     tokens = () if told.disable else told.tokens
     return AppTokens(routed, [AppToken(one.user, one.hash, one.expires) for one in tokens], clock)
+
+
+def _rules(told: bool | Rewriting, usual: Rule) -> tuple[Rule, ...]:
+    if isinstance(told, Rewriting):
+        return (mapped(told.pattern, told.to),)
+    return (usual,) if told else ()
 
 
 def faults(config: Config) -> list[str]:

@@ -42,7 +42,7 @@ jmap_max_concurrent_upload = "5"
 jmap_max_size_request = "10M"
 jmap_max_calls_in_request = 50
 jmap_max_objects_in_get = 4096
-jmap_mail_max_size_attachments_per_email = 12345
+jmap_mail_max_size_attachments_per_email = "12345B"
 jmap_max_delayed_send = "512d"
 conversations_expire_after = "1d12h"
 conversations_max_thread = 100
@@ -63,6 +63,31 @@ maxmessagesize = "20m"
     assert config.http.keep_alive == 300
     assert (config.sieve.max_scripts, config.sieve.max_script_size, config.sieve.vacation_min) == (5, 32768, 259200)
     assert config.email.max_size == 20 * 2**20
+
+
+def test_a_number_without_a_unit_is_in_the_one_that_it_always_was() -> None:
+    """As imapd.conf(5) has it: kilobytes, and seconds, minutes or days."""
+    config = made(
+        """
+jmap_max_size_upload = 1048576
+jmap_max_size_request = "10240"
+jmap_mail_max_size_attachments_per_email = 10240
+jmap_max_delayed_send = 86400
+jmap_pushpoll = 30
+conversations_expire_after = 90
+websocket_timeout = 30
+sieve_vacation_min_response = 3600
+sieve_vacation_max_response = 7200
+sieve_duplicate_max_expiration = 3600
+maxmessagesize = 1000000
+"""
+    )
+    assert (config.limits.max_size_upload, config.limits.max_size_request) == (2**30, 10 * 2**20)
+    assert (config.email.max_attachment_size, config.email.max_size) == (10 * 2**20, 1_000_000)
+    assert (config.submission.max_delayed_send, config.conversations.expire_after) == (86400, 90 * 86400)
+    assert (config.event_source.throttle, config.web_socket.timeout) == (30, 1800)
+    assert (config.sieve.vacation_min, config.sieve.vacation_max) == (3600, 7200)
+    assert config.sieve.duplicate_max == 3600
 
 
 @pytest.mark.parametrize("word", ['"yes"', '"on"', '"t"', '"true"', "1", '"1"', "true", '"Yes"'])

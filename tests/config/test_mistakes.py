@@ -42,7 +42,8 @@ def test_a_good_configuration_has_no_mistakes() -> None:
     [
         ("[jmap.email]\nmax-size = [", "c.toml:8: invalid value"),
         ("[jmap.email]\n\n\nmax-size 5\n\n", "c.toml:10: expected '=' after a key in a key/value pair"),
-        ("[jmap]\n", "c.toml:7: cannot declare ('jmap',) twice"),
+        ("[jmap]\n", "c.toml:7: cannot declare 'jmap' twice"),
+        ("[directory.memory]\n", "c.toml:7: cannot declare 'directory.memory' twice"),
         ("# \0", "c.toml:7: found invalid character '\\x00'"),
     ],
 )
@@ -58,6 +59,13 @@ def test_text_that_is_not_utf_8_is_a_mistake_on_its_line(tmp_path: Path) -> None
     with pytest.raises(ConfigError) as raised:
         load(file)
     assert [f"{file}:2: is not UTF-8"] == raised.value.lines()
+
+
+def test_a_byte_order_mark_is_called_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(GOOD, encoding="utf-8-sig")
+    with pytest.raises(ConfigError, match=r"c\.toml:1: begins with a byte order mark"):
+        load(file)
 
 
 def test_a_file_that_cannot_be_read_is_one_mistake_without_a_line(tmp_path: Path) -> None:
@@ -382,6 +390,18 @@ def test_a_name_that_nobody_can_log_in_with_is_a_mistake(name: str, message: str
             "c.toml:9: directory.x.query.name: is for directories of type sql",
         ),
         ('type = "sql"\nquery.name = "SELECT 1"', "c.toml:9: directory.x.query.name: needs a ? where the value goes"),
+        (
+            'type = "memory"\noptions.catch-all = { map = "(", to = "x" }',
+            "c.toml:9: directory.x.options.catch-all: '(' is not a regular expression: missing ), ",
+        ),
+        (
+            'type = "memory"\noptions.subaddressing = { map = "(.)", to = "${2}" }',
+            "c.toml:9: directory.x.options.subaddressing: '(.)' has no group 2",
+        ),
+        (
+            'type = "memory"\noptions.catch-all = { to = "x" }',
+            "c.toml:9: directory.x.options.catch-all: expected true, ",
+        ),
         ('type = "oidc"', "c.toml:8: directory.x.type: 'oidc' is not known here"),
         ('type = "memory"\nstore = "y"', "c.toml:9: directory.x.store: is for directories of type sql, and this"),
         ('type = "sql"\nstore = "y"', "c.toml:9: directory.x.store: there is no table [store.'y']"),

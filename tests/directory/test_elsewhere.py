@@ -237,6 +237,22 @@ def test_addresses_stand_for_others_by_rules() -> None:
             mapped(pattern, to)
 
 
+def test_rules_of_ones_own_stand_in_the_configuration() -> None:
+    text = (
+        LISTENER
+        + """
+    [directory.people]
+    type = "memory"
+    principals = { name = "jane", email = "jane@example.org" }
+    options.subaddressing = { map = '([^.]+)\\.([^.]+)@(.+)', to = "${2}@$3" }
+    options.catch-all = """
+    )
+    for rest, found in (("false", []), ("{ map = '(.+)@(.+)$', to = 'jane@${2}' }", ["jane"])):
+        people = directory(parse(text + rest, "c.toml"))
+        assert [one.name for one in people.recipients("x.jane@example.org")] == ["jane"]
+        assert [one.name for one in people.recipients("nobody@example.org")] == found
+
+
 def test_what_was_found_is_remembered_for_its_time(tmp_path: Path) -> None:
     clock = Clock()
     asked: list[str] = []

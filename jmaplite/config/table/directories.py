@@ -13,12 +13,14 @@ from jmaplite.config.kinds import (
     LOGIN,
     MOMENT,
     PATH,
+    RULE,
     SECONDS,
     SECRET,
     SECRET_TEXT,
     SIZE,
     STRING,
     TOKEN,
+    Rewriting,
     at_least,
     choice,
     many,
@@ -305,17 +307,19 @@ class Directory:
     superuser_group: str = option(
         "options.superuser-group", LINE, "The group whose members are of type `admin`.", default=""
     )
-    subaddressing: bool = option(
+    subaddressing: bool | Rewriting = option(
         "options.subaddressing",
-        BOOLEAN,
-        "Deliver mail for `jane+news@example.org` to `jane@example.org`.",
+        RULE,
+        "Deliver mail for `jane+news@example.org` to `jane@example.org`, or as a rule of your own says: what matches "
+        "`map`, a regular expression, as a whole is taken for `to`, where `${1}` stands for the first group.",
         default=True,
         everywhere="session.rcpt.sub-addressing",
     )
-    catch_all: bool = option(
+    catch_all: bool | Rewriting = option(
         "options.catch-all",
-        BOOLEAN,
-        "Deliver mail for unknown addresses of a domain to whoever has `@` and the domain among the addresses.",
+        RULE,
+        "Deliver mail for unknown addresses of a domain to whoever has `@` and the domain among the addresses, or as a "
+        'rule of your own says, such as `{ map = "(.+)@(.+)", to = "info@${2}" }`.',
         default=True,
         everywhere="session.rcpt.catch-all",
     )

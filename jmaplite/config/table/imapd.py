@@ -125,15 +125,15 @@ _STORED = "everything is kept in the store, and none of it in mailboxes"
 _INDEXED = "queries and searches are answered from indexes that are always there"
 
 OPTIONS: tuple[Cyrus, ...] = (
-    _is("jmap_max_size_upload", BYTES, "1G", f"{_LIMITS}.upload.max-size"),
+    _is("jmap_max_size_upload", KILOBYTES, "1G", f"{_LIMITS}.upload.max-size"),
     _is("jmap_max_concurrent_upload", NUMBER, "5", f"{_LIMITS}.upload.max-concurrent"),
-    _is("jmap_max_size_request", BYTES, "10M", f"{_LIMITS}.request.max-size"),
+    _is("jmap_max_size_request", KILOBYTES, "10M", f"{_LIMITS}.request.max-size"),
     _is("jmap_max_concurrent_requests", NUMBER, "5", f"{_LIMITS}.request.max-concurrent"),
     _is("jmap_max_calls_in_request", NUMBER, "50", f"{_LIMITS}.request.max-calls"),
     _is("jmap_max_objects_in_get", NUMBER, "4096", f"{_LIMITS}.get.max-objects"),
     _is("jmap_max_objects_in_set", NUMBER, "4096", f"{_LIMITS}.set.max-objects"),
-    _is("jmap_mail_max_size_attachments_per_email", BYTES, "10M", "jmap.email.max-attachment-size"),
-    _lasts("jmap_max_delayed_send", DAYS, "512d", "jmap.submission.max-delayed-send"),
+    _is("jmap_mail_max_size_attachments_per_email", KILOBYTES, "10M", "jmap.email.max-attachment-size"),
+    _lasts("jmap_max_delayed_send", SECONDS, "512d", "jmap.submission.max-delayed-send"),
     _only("jmap_nonstandard_extensions", SWITCH, "no", False, reason="nothing is spoken here that has no standard"),
     _only("jmap_preview_length", BYTES, "64B", 256, reason="a preview has up to 256 characters (RFC 8621 §4.1.4)"),
     _only(
@@ -228,9 +228,9 @@ OPTIONS: tuple[Cyrus, ...] = (
     _note("search_indexed_db", "twoskip", _INDEXED),
     _is("sieve_maxscripts", NUMBER, "5", f"{_SIEVE}.limits.max-scripts"),
     _is("sieve_maxscriptsize", KILOBYTES, "32K", f"{_SIEVE}.limits.script-size"),
-    _lasts("sieve_vacation_min_response", DAYS, "3d", f"{_SIEVE}.vacation.min-response"),
-    _lasts("sieve_vacation_max_response", DAYS, "90d", f"{_SIEVE}.vacation.max-response"),
-    _lasts("sieve_duplicate_max_expiration", DAYS, "90d", f"{_SIEVE}.max-expiry.duplicate"),
+    _lasts("sieve_vacation_min_response", SECONDS, "3d", f"{_SIEVE}.vacation.min-response"),
+    _lasts("sieve_vacation_max_response", SECONDS, "90d", f"{_SIEVE}.vacation.max-response"),
+    _lasts("sieve_duplicate_max_expiration", SECONDS, "90d", f"{_SIEVE}.max-expiry.duplicate"),
     _note("sieve_folder", "#sieve", _STORED),
     _note("sievedir", "/usr/sieve", _STORED),
     _only("sieveusehomedir", SWITCH, "no", False, reason=f"there are no home directories: {_STORED}"),
