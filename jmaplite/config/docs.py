@@ -50,9 +50,9 @@ _IMAPD = """
 
 Options of Cyrus under their own names and in its own forms: `yes`, `1`, `on`, `t`, `no`, `0`, `off`, `f`; sizes such as
 `64B`, `32K`, `10M`, `1G`; durations such as `60s`, `30m`, `1h30m`, `90d`; lists with spaces; a number without a unit is
-in that of imapd.conf(5). Each is honoured as an option of ours, which then may not be set besides, or it is refused with
-the reason. What is not set keeps the default of this server, not Cyrus's. `jmaplite convert-config` makes such a table
-from an imapd.conf.
+in that of imapd.conf(5). Each is honoured as an option of ours, which then may not be set besides, or it is refused
+with the reason. What is not set keeps the default of this server, not Cyrus's. `jmaplite convert-config` makes such a
+table from an imapd.conf.
 """
 
 

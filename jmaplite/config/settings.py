@@ -18,7 +18,7 @@ from jmaplite.config.sections import Option
 Names = tuple[str | int, ...]
 """What stands for each `<id>` and `[]` in an option's name."""
 
-_MACRO = re.compile(r"%\{([a-z]+):([^}]*)\}%")
+_MACRO = re.compile(r"%\{(?:([a-z]+):)?([^}]*)\}%")
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 

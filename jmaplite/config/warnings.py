@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from jmaplite.config.kinds import quoted
@@ -91,6 +92,20 @@ def _every_page_with_credentials(settings: Settings) -> None:
         _remark(settings, headers, message, element)
 
 
+def _origins_that_no_browser_takes(settings: Settings) -> None:
+    """The header names one origin, as it is, or `*` (Fetch standard)."""
+    headers = settings.get("jmap.http.headers")
+    found = [
+        (value, element)
+        for element, (name, value) in enumerate(headers.value if headers else ())
+        if name.lower() == "access-control-allow-origin"
+    ]
+    for number, (value, element) in enumerate(found):
+        if headers and (number or (value != "*" and re.search(r"[*,\s]", value))):
+            message = "browsers take one origin or *, and no pattern: name them in [jmap.http.cors] allowed-origins"
+            _remark(settings, headers, message, element)
+
+
 def _forwarded_by_nobody(settings: Settings) -> None:
     setting = settings.get("server.http.use-x-forwarded")
     trusted = [
@@ -170,6 +185,7 @@ _WARNINGS: tuple[Callable[[Settings], None], ...] = (
     _metrics_for_everybody,
     _mail_from_everybody,
     _every_page_with_credentials,
+    _origins_that_no_browser_takes,
     _forwarded_by_nobody,
     _relay_without_tls,
     _no_way_out,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from jmaplite.directory.ldap_connection import Connection, Entry, LDAPServer, in_dn, in_filter
 from jmaplite.directory.passwords import Verifier
@@ -25,7 +25,7 @@ class Filters:
 
     `name`: an entry by the log-in name; `email`: everybody who receives mail for an address; `expand`: everybody who is
     on a mailing list; `domains`: anybody with an address of a domain; `groups`: the groups of a member, by its DN,
-    where entries do not name their groups.
+    and `groups_by_name` by its name, where entries do not name their groups.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Filters:
     expand: str = ""
     domains: str = ""
     groups: str = ""
+    groups_by_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class LDAPDirectory:
         wait: float = 30.0,
         recycle: float = 30.0,
     ) -> None:
-        for one in (filters.name, filters.email, filters.expand, filters.domains, filters.groups):
+        for one in astuple(filters):
             if one:
                 server.check(one.replace("?", "x"))
         self._server = server
@@ -248,8 +249,12 @@ class LDAPDirectory:
                 names.append(group.first(self._attributes.name))
             elif not _DN.match(value):
                 names.append(value)
-        found = self._found(connection, self._filters.groups, entry.dn) if self._filters.groups else ()
-        names += [group.first(self._attributes.name) for group in found[:MAX_GROUPS]]
+        for search, value in (
+            (self._filters.groups, entry.dn),
+            (self._filters.groups_by_name, entry.first(self._attributes.name)),
+        ):
+            found = self._found(connection, search, value)
+            names += [group.first(self._attributes.name) for group in found[:MAX_GROUPS]]
         return tuple(dict.fromkeys(filter(None, names)))
 
 

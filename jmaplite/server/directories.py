@@ -128,7 +128,14 @@ def _ldap(_: Config, told: table.Directory) -> Directory:
     return LDAPDirectory(
         server,
         ldap.base_dn,
-        Filters(ldap.filter_name, ldap.filter_email, ldap.filter_expand, ldap.filter_domains, ldap.filter_groups),
+        Filters(
+            ldap.filter_name,
+            ldap.filter_email,
+            ldap.filter_expand,
+            ldap.filter_domains,
+            ldap.filter_groups,
+            ldap.filter_groups_by_name,
+        ),
         Attributes(
             ldap.attribute_name,
             ldap.attribute_type,

@@ -577,6 +577,11 @@ def test_a_file_that_cannot_be_put_in_is_a_mistake(tmp_path: Path) -> None:
     assert mistakes(principal('secret = "%{file:octets}%"'), file) == [f"{where}: 'octets' is not a text file in UTF-8"]
 
 
+def test_a_macro_of_ones_own_is_a_mistake() -> None:
+    [line] = mistakes(f'{GOOD}[store]\npath = "%{{BASE_PATH}}%/data"\n')
+    assert line.startswith("c.toml:8: store.path: '%{BASE_PATH}%' is unknown: there are %{env:NAME}%")
+
+
 def test_an_unknown_macro_is_a_mistake() -> None:
     assert mistakes(principal('description = "%{cfg:x}%"')) == [
         "c.toml:9: directory.memory.principals[0].description: '%{cfg:x}%' is unknown: "

@@ -71,6 +71,21 @@ def test_what_is_sound_has_no_warning(text: str) -> None:
             "browsers refuse * together with Access-Control-Allow-Credentials",
         ),
         (
+            'jmap.http.headers = ["Access-Control-Allow-Origin: https://*.example.org"]',
+            "jmap.http.headers",
+            "browsers take one origin or *, and no pattern",
+        ),
+        (
+            'jmap.http.headers = ["Access-Control-Allow-Origin: https://a.org, https://b.org"]',
+            "jmap.http.headers",
+            "browsers take one origin or *, and no pattern",
+        ),
+        (
+            'jmap.http.headers = ["Access-Control-Allow-Origin: https://a.org", "Access-Control-Allow-Origin: https://b.org"]',
+            "jmap.http.headers",
+            "browsers take one origin or *, and no pattern",
+        ),
+        (
             'server.listener.x = { bind = "127.0.0.1:24", protocol = "lmtp" }',
             "server.listener.x.protocol",
             "mail to other places waits in vain",

@@ -202,6 +202,17 @@ def test_what_is_wrong_with_a_directory_is_told(told: Told, tmp_path: Path) -> N
     assert "nowhere.db" in fault
 
 
+def test_groups_may_name_their_members_by_what_they_are_called(ldap_server: Slapd, told: Told, tmp_path: Path) -> None:
+    """As those of RFC 2307 do."""
+    ldap_server.add("cn=crew", ["posixGroup"], gidNumber="1000", memberUid=["jane", "zoe"])
+    text = told("ldap, groups by a filter", tmp_path)
+    text = text.replace("groups = ", 'groups-by-name = "(&(objectClass=posixGroup)(memberUid=?))"\ngroups = ', 1)
+    people = directory(parse(LISTENER + text, tmp_path / "config.toml"))
+    members = [people.principal(name) for name in ("jane", "joe")]
+    assert [one.member_of for one in members if one] == [("staff", "crew"), ()]
+    people.close()
+
+
 @pytest.mark.parametrize("filter_", ["(uid=?", "uid=?)", "(|(uid=?)", "no filter ?"])
 def test_a_filter_that_is_none_is_told(told: Told, tmp_path: Path, filter_: str) -> None:
     text = told("ldap, comparing passwords", tmp_path)

@@ -233,6 +233,12 @@ class Ldap:
         "do not name their groups themselves.",
         default="",
     )
+    filter_groups_by_name: str = option(
+        "filter.groups-by-name",
+        LINE,
+        "Finds the groups of a member by its name, such as `(&(objectClass=posixGroup)(memberUid=?))`.",
+        default="",
+    )
     attribute_name: tuple[str, ...] = option(
         "attributes.name", many(LINE), "The attribute with the name.", default=("uid",)
     )
