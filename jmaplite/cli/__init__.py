@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from typing import NamedTuple
+import sys
+from typing import Any, NamedTuple
 
 import click
 
@@ -42,6 +43,13 @@ COMMANDS = {
 
 class _Lazy(click.Group):
     """A group that knows its commands by name and imports one when it is used."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command; what cannot even be printed ends it with a sentence."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            sys.exit(f"Error: {error}")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands that are there."""

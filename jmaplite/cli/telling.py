@@ -34,6 +34,8 @@ def told_plainly(again: str) -> Iterator[None]:
     """End a command with a sentence and 1 if it cannot go on or is interrupted; `again` is what then to do."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has read enough
     except (TransferFailed, OSError) as error:
         raise click.ClickException(printable(str(error))) from error
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -44,3 +45,12 @@ def test_one_account_or_all_have_to_be_named(site: Site, command: str, words: tu
 def test_a_wrong_name_is_told(site: Site) -> None:
     result = site.run("conversations", "audit", "--account", "nobody")
     assert (result.exit_code, "no account" in result.stderr) == (1, True)
+
+
+def test_whoever_reads_a_dump_may_have_read_enough(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def enough(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("jmaplite.cli.conversations.click.echo", enough)
+    result = site.run("conversations", "dump", "--all")
+    assert (result.exit_code, result.stderr) == (1, "")
