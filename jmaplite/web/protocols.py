@@ -281,14 +281,14 @@ class HTTP2(H2Protocol):
         fields = dict(head)
         method = fields[b":method"].decode("ascii").upper()
         number = request.stream_id
+        with suppress(DuplicateStreamError):  # its priority has come before
+            self.priority.insert_stream(number)  # which raises an error if there are too many
+            self.priority.block(number)
         stream = self.streams[number] = (WebSocketStream if method == "CONNECT" else HTTPStream)(
             self.app, self.config, self.context, self.task_group, self.ssl, self.client, self.server,
             self.stream_send, number,
         )  # fmt: skip
         self.stream_buffers[number] = Outbox(self.context.event_class)
-        with suppress(DuplicateStreamError):  # its priority has come before
-            self.priority.insert_stream(number)
-            self.priority.block(number)
         await stream.handle(
             Request(
                 stream_id=number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import threading
@@ -249,6 +250,21 @@ def test_an_upgrade_from_http_1_1_is_taken_up(site: Site) -> None:
     head = "GET /.well-known/jmap HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
     octets = site.raw(f"{head}Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n".encode(), end=True)
     assert octets.startswith(b"HTTP/1.1 101")
+
+
+def test_a_flood_of_resets_ends_its_own_connection_at_most(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with site.socket() as connection:
+        client = Client(connection)
+        head = [(":method", "POST"), (":path", "/jmap/"), (":scheme", "http"), (":authority", "x")]
+        for _ in range(1500):
+            number = client.h2.get_next_available_stream_id()
+            client.h2.send_headers(number, head)
+            client.h2.reset_stream(number)
+        with suppress(OSError):  # the server has had enough
+            client.flush()
+        assert site.ask("GET", "/.well-known/jmap").status == 200
+    until(lambda: site.loop.tasks() == 0)
+    assert [one.message for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 def test_streams_that_are_reset_leave_nothing(client: Client) -> None:
