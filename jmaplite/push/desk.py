@@ -35,7 +35,10 @@ BEHIND = 200
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One POST: for a subscription in the account of a user, and what its receiver knows then (None: the code)."""
+    """One POST: for a subscription in the account of a user, and what its receiver knows then (None: the code).
+
+    From `expires` on, in seconds since the epoch, it must not be made any more. It has failed and had to wait so often.
+    """
 
     user: str
     account_id: str
@@ -44,7 +47,9 @@ class Message:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     told: Told | None
+    expires: float
     failures: int
+    waits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +105,14 @@ class Desk:
     def settle(self, message: Message, outcome: Outcome) -> None:
         """Note what came of a message. Raises StoreError."""
         now = self._services.clock()
-        failures, pace = message.failures + 1, self._pace
-        gap = min(pace.interval * 2.0 ** min(message.failures, 20), LONGEST_WAIT)
+        failures, waits, pace = message.failures, message.waits, self._pace
         wait, verdict = pace.throttle, outcome.verdict
         if verdict == "later":
-            wait = max(outcome.wait if outcome.wait is not None else gap, pace.throttle)
+            wait = max(outcome.wait if outcome.wait is not None else _gap(pace, waits), pace.throttle)
+            waits += 1
         elif verdict == "again":
-            wait = gap
+            wait = _gap(pace, failures)
+            failures += 1
             if failures >= pace.attempts:
                 verdict = "never"
         if verdict != "done":
@@ -117,7 +123,7 @@ class Desk:
             if verdict == "gone":
                 progress.end(tx, message.number)
             elif verdict in ("later", "again"):
-                progress.note_failure(tx, message.number, failures, now + wait)
+                progress.note_failure(tx, message.number, failures, waits, now + wait)
             elif message.told is None:
                 progress.note_verification(tx, message.number, now + wait)
             else:
@@ -146,6 +152,11 @@ class Desk:
 
             account.write(work)
         return alive, present[alive[0].credential] if alive else None
+
+
+def _gap(pace: Pace, before: int) -> float:
+    """Seconds until something is tried again that was tried so often before."""
+    return min(pace.interval * 2.0 ** min(before, 20), LONGEST_WAIT)
 
 
 _MEANING = {
@@ -213,8 +224,18 @@ class _Look:
             body = encrypt(body, Keys.parse(subscription.keys))
         audience = parse_url(subscription.url, allow_private=True).origin
         headers.append(("Authorization", self._vapid.authorization(audience)))
-        url, number, user = subscription.url, subscription.number, self._ctx.user
-        return Message(user, self._account.id, number, url, tuple(headers), body, note.told, subscription.failures)
+        return Message(
+            self._ctx.user,
+            self._account.id,
+            subscription.number,
+            subscription.url,
+            tuple(headers),
+            body,
+            note.told,
+            subscription.expires,
+            subscription.failures,
+            subscription.waits,
+        )
 
     def _note(self, one: Subscription) -> _Note | None:
         """What a subscription is to be told next, if there is anything."""

@@ -29,10 +29,12 @@ COLUMNS = (
     Column("told", "text", default="{}"),
     Column("arrived", "text", default="{}"),
     Column("failures", "integer", default=0),
+    Column("waits", "integer", default=0),
     Column("due", "real", default=0.0),
 )
 """With what it was made; the code it is verified by, and whether that has been sent; what was told of states and of
-arrivals; how often the message at hand has failed; and not before when there is another, in seconds."""
+arrivals; how often the message at hand has failed, and how often its receiver had us wait; and not before when there is
+another, in seconds."""
 
 VERIFICATION = Table("push_verification", (Column("id", "integer"), Column("at", "real")), ("id",), clustered=False)
 """When verifications were asked for of late."""
@@ -68,6 +70,7 @@ class Subscription:
     is_asked: bool
     told: Told
     failures: int
+    waits: int
     due: float
 
 
@@ -129,7 +132,7 @@ def note_arrivals(tx: Writer, number: int, arrived: Mapping[str, int]) -> None:
 
 def note_verification(tx: Writer, number: int, due: float) -> None:
     """The code has been sent, or cannot be: it is not sent again."""
-    tx.execute(f"UPDATE push_subscription SET asked=1, failures=0, due=? {_WHERE}", due, tx.account, number)
+    tx.execute(f"UPDATE push_subscription SET asked=1, failures=0, waits=0, due=? {_WHERE}", due, tx.account, number)
 
 
 def note_told(tx: Writer, number: int, told: Told, due: float) -> None:
@@ -141,13 +144,14 @@ def note_told(tx: Writer, number: int, told: Told, due: float) -> None:
     for account_id, news in told.states.items():
         states[account_id] = {**states.get(account_id, {}), **news}
     arrived |= {name: max(value, arrived.get(name, 0)) for name, value in told.arrived.items()}
-    sql = f"UPDATE push_subscription SET told=?, arrived=?, failures=0, due=? {_WHERE}"
+    sql = f"UPDATE push_subscription SET told=?, arrived=?, failures=0, waits=0, due=? {_WHERE}"
     tx.execute(sql, _text(states), _text(arrived), due, tx.account, number)
 
 
-def note_failure(tx: Writer, number: int, failures: int, due: float) -> None:
+def note_failure(tx: Writer, number: int, failures: int, waits: int, due: float) -> None:
     """The message at hand is to be tried again, not before a time."""
-    tx.execute(f"UPDATE push_subscription SET failures=?, due=? {_WHERE}", failures, due, tx.account, number)
+    sql = f"UPDATE push_subscription SET failures=?, waits=?, due=? {_WHERE}"
+    tx.execute(sql, failures, waits, due, tx.account, number)
 
 
 def end(tx: Writer, number: int) -> None:
@@ -171,12 +175,13 @@ def end_expired(tx: Writer, now: float) -> None:
 
 _SELECT = (
     "SELECT id, url, keys, verification_code, expires, types, email_push, credential, code, asked, told, arrived,"
-    " failures, due FROM push_subscription"
+    " failures, waits, due FROM push_subscription"
 )
 
 
 def _subscription(row: Row) -> Subscription:
-    number, url, keys, verified, expires, types, emails, credential, code, asked, told, arrived, failures, due = row
+    number, url, keys, verified, expires, types, emails, credential, code, asked, told, arrived, *ahead = row
+    failures, waits, due = ahead
     return Subscription(
         number,
         url,
@@ -190,6 +195,7 @@ def _subscription(row: Row) -> Subscription:
         bool(asked),
         Told(loads(told), loads(arrived)),
         failures,
+        waits,
         due,
     )
 

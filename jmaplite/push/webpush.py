@@ -291,6 +291,8 @@ class WebPush:
             self._come_by(message.account_id, self._clock() + wait)
 
     async def _post(self, message: Message, equipment: Equipment) -> Outcome:
+        if self._clock() >= message.expires:  # while it waited for its turn (RFC 8620 §7.2)
+            return Outcome("never", "the subscription has ended")
         try:
             answer = await equipment.post(message)
         except Refused as error:

@@ -218,6 +218,19 @@ def test_too_many_requests_make_the_server_slow_down_even_without_a_time(
         assert receiver.next().read()["@type"] == "StateChange"
 
 
+def test_to_be_asked_to_wait_is_no_failure(server: PushServer, receiver: Receiver) -> None:
+    alice = server.device()
+    with server.sending(throttle=0, interval=60, attempts=2):
+        alice.subscribed(receiver)
+        receiver.answers.extend([(429, {}), (429, {}), (500, {})])
+        alice.change("one")
+        for wait in (60, 120, 60):
+            receiver.next()
+            until(partial(is_due, alice, server.now + wait))
+            server.now += wait
+        assert receiver.next().read()["@type"] == "StateChange"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 413, 307])
 def test_what_a_push_service_refuses_is_not_sent_again(server: PushServer, receiver: Receiver, status: int) -> None:
     alice = server.device()
@@ -324,6 +337,25 @@ def test_a_slow_receiver_keeps_nobody_waiting_but_itself(server: PushServer, rec
         bob.change("one")
         assert receiver.next().read()["@type"] == "StateChange"
         assert not slow.arrived.acquire(blocking=False), "no more than four at once for one user"
+
+
+def test_what_has_waited_for_its_turn_until_the_end_of_its_subscription_is_not_sent(
+    server: PushServer, receiver: Receiver
+) -> None:
+    """RFC 8620 §7.2: no more requests after `expires`."""
+    alice = server.device()
+    with receiving() as slow, server.sending(throttle=0) as sender:
+        slow.held.clear()
+        for _ in range(4):
+            alice.subscribe(slow.url)
+        for _ in range(4):
+            assert slow.arrived.acquire(timeout=20)
+        alice.subscribe(receiver.url)
+        until(lambda: len(sender._busy[alice.account]) == 5)
+        server.now += 7 * DAY
+        slow.held.set()
+        until(lambda: alice.row("count(*)") == 0)
+    assert receiver.pushes.empty()
 
 
 def test_what_is_too_long_for_one_message_comes_in_several(tmp_path: Path, receiver: Receiver) -> None:
