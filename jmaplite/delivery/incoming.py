@@ -1,7 +1,8 @@
 """Messages from other servers into the accounts of this one (RFC 5321, RFC 2033): who may get them, what came of it.
 
 An answer of class 2 means that the message is durable. What cannot be done now is answered with class 4, so that
-whoever sends tries again; a message that comes again because of that, octet by octet the same, is not filed twice.
+whoever sends tries again; a message that comes again because of that, octet by octet the same, is not filed twice (if
+it has anything that tells it from others).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _EACH_ANSWERED = frozenset({"LMTP", "LMTPS", "UTF8LMTP", "UTF8LMTPS"})
 """Protocols that answer for each recipient (RFC 2033 §4.2)."""
 
 _LOOP = "554 5.4.6 The message goes in circles"
+_DISTINCT = frozenset({"received", "message-id", "date"})
+"""Fields by which a message that comes again is told from another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,14 @@ class Incoming:
 
     def deliver(self, message: Arriving) -> list[str]:
         """Put a message into the accounts of its recipients; answers what came of each, in their order."""
-        octets = arriving(message.octets, _header_end(message.octets))
-        if _hops(octets) > MOST_HOPS:
+        header_end = mime.parse(message.octets).root.header_end
+        names = Counter(name.lower() for name, _ in mime.header_fields(message.octets, 0, header_end))
+        if names["received"] > MOST_HOPS:
             return [_LOOP] * len(message.recipients)
+        octets = arriving(message.octets, header_end)
         found, answers = self._principals(message.recipients)
-        digest = hashlib.sha256(message.octets).digest()
+        # Without any of these it cannot be told from another one that says the same.
+        digest = None if _DISTINCT.isdisjoint(names) else hashlib.sha256(message.octets).digest()
         refusable = _refusable(found, has_answers=message.protocol in _EACH_ANSWERED)
         came_of = {
             principal.name: self._into(principal, addresses, message, octets, digest, refusable=principal in refusable)
@@ -117,7 +123,7 @@ class Incoming:
         addresses: Sequence[str],
         message: Arriving,
         octets: bytes,
-        digest: bytes,
+        digest: bytes | None,
         *,
         refusable: bool,
     ) -> str:
@@ -141,14 +147,14 @@ class Incoming:
         addresses: Sequence[str],
         message: Arriving,
         octets: bytes,
-        digest: bytes,
+        digest: bytes | None,
         *,
         refusable: bool,
     ) -> str:
         office = self.office
         account = office.services.store.account(account_id)
         with account.read() as tx:
-            if queue.received(tx, digest).issuperset(addresses):
+            if digest is not None and queue.received(tx, digest).issuperset(addresses):
                 return DELIVERED
         now = int(office.services.clock())
         stored = traced(
@@ -164,11 +170,12 @@ class Incoming:
         ready = make_ready(office.services, delivery, office.decide)
 
         def work(tx: Writer) -> None:
-            known = queue.received(tx, digest)
+            known = queue.received(tx, digest) if digest is not None else set[str]()
             if not known:
                 ready.write(tx)
-            new = [one for one in addresses if one not in known]
-            queue.note_received(tx, digest, new, now, office.remember)
+            if digest is not None:
+                new = [one for one in addresses if one not in known]
+                queue.note_received(tx, digest, new, now, office.remember)
 
         if ready.plan.refusal is None:
             account.write(work)
@@ -202,11 +209,3 @@ def _worst(answers: Iterable[str]) -> str:
 def _shown(address: str) -> str:
     """An address as the log takes it."""
     return "".join(one if one.isprintable() else "?" for one in address[:320])
-
-
-def _header_end(octets: bytes) -> int:
-    return mime.parse(octets).root.header_end
-
-
-def _hops(octets: bytes) -> int:
-    return sum(name.lower() == "received" for name, _ in mime.header_fields(octets, 0, _header_end(octets)))

@@ -85,6 +85,15 @@ def test_a_message_that_comes_again_is_not_filed_twice(mail: Mail) -> None:
     assert len(mail.emails()) == 2
 
 
+@pytest.mark.parametrize("field", ["Date: Thu, 1 Jan 2026 00:00:00 +0000", "message-id: <1@x>", "Received: by x; now"])
+def test_what_tells_nothing_of_itself_is_another_message_each_time(mail: Mail, field: str) -> None:
+    """Such as `backup ok`, which a script sends every night."""
+    for _ in range(2):
+        bring(mail, "root@example.net", ["ann@example.org"], b"Subject: backup ok\r\n\r\n")
+        bring(mail, "root@example.net", ["bob@example.org"], f"Subject: backup ok\r\n{field}\r\n\r\n".encode())
+    assert (len(mail.emails()), len(mail.emails("bob"))) == (2, 1)
+
+
 def test_two_addresses_of_one_user_are_one_copy(mail: Mail) -> None:
     answers = bring(mail, "x@example.net", ["ann@example.org", "a@example.org"])
     assert answers == ["250 2.1.5 Delivered"] * 2
