@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any, Protocol
 
 from jmaplite.delivery import replies
+from jmaplite.delivery.incoming import Incoming
+
+
+class Floor(Protocol):
+    """What a connection speaks for: a listener, with the room that it has for messages under way."""
+
+    incoming: Incoming
+
+    async def run(self, work: Any, *arguments: Any) -> Any:
+        """Do something that takes time."""
+
+    def hold(self, octets: int) -> bool:
+        """Have so many octets (or, negative, so many fewer) of messages in memory, if there is room for more."""
 
 
 class Gathering:
-    """A message as it comes in. `ends` is when its time is over, by the clock of the loop.
+    """A message as it comes in, of so many octets at `most`. `ends` is when its time is over, by the loop's clock."""
 
-    `hold` is asked for room for so many octets (or, negative, gives it back); `most` is how many there may be.
-    """
-
-    def __init__(self, hold: Callable[[int], bool], most: int, ends: float) -> None:
+    def __init__(self, floor: Floor, most: int, ends: float) -> None:
         self.ends = ends
         self.refusal: str | None = None
-        self._hold = hold
+        self._floor = floor
         self._most = most
         self._held = 0
         self._pieces: list[bytes] = []
@@ -25,7 +35,7 @@ class Gathering:
         """Keep some more of it; what is refused is not kept, and lets go of what was."""
         if self.refusal is None and self._held + len(piece) > self._most:
             self.refusal = replies.TOO_LARGE
-        elif self.refusal is None and not self._hold(len(piece)):
+        elif self.refusal is None and not self._floor.hold(len(piece)):
             self.refusal = replies.BUSY
         if self.refusal is None:
             self._held += len(piece)
@@ -40,6 +50,6 @@ class Gathering:
 
     def drop(self) -> None:
         """Let go of what there is, and of the room for it."""
-        self._hold(-self._held)
+        self._floor.hold(-self._held)
         self._held = 0
         self._pieces = []

@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jmaplite.core.errors import SetError
@@ -71,6 +72,14 @@ class Incoming:
             return _UNKNOWN if directory.is_local(address.rpartition("@")[2]) else _ELSEWHERE
         except DirectoryUnavailable:
             return _NO_DIRECTORY
+
+    def postmaster(self) -> str:
+        """Who `postmaster` is without a domain (RFC 5321 §4.5.1): that of our name, or of the domain that it is in."""
+        above = self.office.host.split(".")
+        domains = [".".join(above[at:]) for at in range(len(above))]
+        with suppress(DirectoryUnavailable):
+            domains = [one for one in domains if self.office.directory.is_local(one)] or domains
+        return f"postmaster@{domains[0]}"
 
     def deliver(self, message: Arriving) -> list[str]:
         """Put a message into the accounts of its recipients; answers what came of each, in their order."""

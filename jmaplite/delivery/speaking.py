@@ -6,15 +6,15 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
 
 from jmaplite.datatypes.submission.addresses import plain
 from jmaplite.delivery import replies
-from jmaplite.delivery.gathering import Gathering
-from jmaplite.delivery.incoming import Arriving, Incoming
+from jmaplite.delivery.gathering import Floor, Gathering
+from jmaplite.delivery.incoming import Arriving
 from jmaplite.delivery.paths import is_taken, path, refused_sender
 from jmaplite.delivery.trace import brought_by
 
@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 300.0
 """How long a peer may take for a command, and for some of a message (RFC 5321 §4.5.3.2)."""
+
+LEAVING_SECONDS = 5.0
+"""The same for the rest of a message when the server ends."""
 
 LONGEST_SECONDS = 3600.0
 """How long a message may take in all, for what has come of it is held in memory."""
@@ -35,18 +38,6 @@ _LINGER_SECONDS = 10.0
 
 _END = b"\r\n.\r\n"
 _CHUNK = re.compile(r"([0-9]{1,18})(?: +(LAST))?", re.IGNORECASE)
-
-
-class Floor(Protocol):
-    """What a connection speaks for: a listener, with the room that it has for messages under way."""
-
-    incoming: Incoming
-
-    async def run(self, work: Any, *arguments: Any) -> Any:
-        """Do something that takes time."""
-
-    def hold(self, octets: int) -> bool:
-        """Have so many octets (or, negative, so many fewer) of messages in memory, if there is room for more."""
 
 
 class _AnyCommand(dict[str, int]):
@@ -87,10 +78,14 @@ class SMTPSpeaker(SMTP):
         return self._handler_coroutine
 
     def leave(self) -> None:
-        """Let the message under way end, and then the connection (RFC 5321 §3.8)."""
+        """Let the message under way end, if it goes on, and then the connection (RFC 5321 §3.8)."""
         self._is_leaving = True
-        if not self._in_message and self.transport is not None and not self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self._in_message:
             self._farewell("421 4.3.2 The server is going away")
+        elif self._timeout_handle is not None and not self._timeout_handle.cancelled():
+            self._reset_timeout(LEAVING_SECONDS)
 
     async def push(self, status: str | bytes) -> None:
         """Reply, with a status code (RFC 2034) but for greetings."""
@@ -139,8 +134,8 @@ class SMTPSpeaker(SMTP):
         address, parameters = found
         if parameters:
             return "555 5.5.4 Such a parameter is not known here"
-        if address.lower() == "postmaster":  # the one that needs no domain (RFC 5321 §4.5.1)
-            address = f"{address}@{incoming.office.host}"
+        if address.lower() == "postmaster":
+            address = await self.floor.run(incoming.postmaster)
         if not is_taken(address):
             return "553 5.1.3 The recipient is no address"
         if not address.isascii() and not envelope.smtp_utf8:
@@ -211,7 +206,7 @@ class SMTPSpeaker(SMTP):
         """A message begins to come. If dots are added to it, every line may be a dot more."""
         largest = self.floor.incoming.office.largest
         most = largest * 4 // 3 + len(_END) + 2 if is_stuffed else largest
-        self._gathering = Gathering(self.floor.hold, most, self.loop.time() + LONGEST_SECONDS)
+        self._gathering = Gathering(self.floor, most, self.loop.time() + LONGEST_SECONDS)
         return self._gathering
 
     def _create_envelope(self) -> Envelope:
@@ -284,7 +279,8 @@ class SMTPSpeaker(SMTP):
             yield piece
 
     def _wait_for_more(self, gathering: Gathering) -> None:
-        self._reset_timeout(min(IDLE_SECONDS, max(gathering.ends - self.loop.time(), 0.001)))
+        most = LEAVING_SECONDS if self._is_leaving else IDLE_SECONDS
+        self._reset_timeout(min(most, max(gathering.ends - self.loop.time(), 0.001)))
 
     def _deliver(self, pieces: list[bytes], is_stuffed: bool) -> list[str]:
         """Deliver what has come. Takes time."""

@@ -90,8 +90,10 @@ def test_a_recipient_is_read_as_the_rfc_has_it(mail: Mail) -> None:
         assert talk(mail, b"LHLO x", b"MAIL FROM:<>", b"RCPT TO:" + recipient)[-2].startswith(answer), recipient
 
 
-def test_postmaster_needs_no_domain(tmp_path: Path) -> None:
-    more = '[[directory.memory.principals]]\nname = "post"\nemail = "postmaster@mx.example.org"'
+@pytest.mark.parametrize("domain", ["mx.example.org", "example.org"])
+def test_postmaster_needs_no_domain(tmp_path: Path, domain: str) -> None:
+    """RFC 5321 §4.5.1."""
+    more = f'[[directory.memory.principals]]\nname = "post"\nemail = "postmaster@{domain}"'
     for mail in started(tmp_path, more=more):
         assert talk(mail, *BEGIN[:2], b"RCPT TO:<PostMaster>")[-2].startswith("250 2.1.5")
 
@@ -245,7 +247,22 @@ def test_there_are_only_so_many_connections(tmp_path: Path, factory: LoopFactory
             assert peer.noop()[0] == 250
 
 
-def test_a_server_that_stops_lets_messages_end_and_sends_others_away(mail: Mail) -> None:
+def test_a_server_that_stops_waits_for_no_message_that_does_not_go_on(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "LEAVING_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", mail.port("lmtp")), timeout=30) as peer, peer.makefile("rb") as heard:
+        peer.sendall(b"".join(line + b"\r\n" for line in (*BEGIN, b"DATA", b"half of")))
+        while not heard.readline().startswith(b"354"):
+            pass
+        mail.loop.run(mail.server.stop())
+        assert heard.readline().startswith(b"421 4.4.2")
+
+
+def test_a_server_that_stops_lets_messages_end_and_sends_others_away(
+    mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "LEAVING_SECONDS", 30.0)
     with socket.create_connection(("127.0.0.1", mail.port("lmtp")), timeout=30) as busy, mail.smtp() as idle:
         assert idle.sock is not None
         busy.sendall(b"".join(line + b"\r\n" for line in (*BEGIN, b"DATA")))

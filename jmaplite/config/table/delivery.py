@@ -73,8 +73,8 @@ class Recipients:
     duplicate_expiry: int = option(
         "duplicate-expiry",
         or_false(SECONDS),
-        "How long a message is known, so that it is not delivered twice to the same mailbox. One without Received, Message-ID "
-        "and Date is not known again.",
+        "How long a message is known, so that it is not delivered twice to the same mailbox. One without Received, "
+        "Message-ID and Date is not known again.",
         default=7 * 86400,
         shown='"7d"',
     )
