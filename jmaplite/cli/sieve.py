@@ -94,7 +94,7 @@ def test(
     )
     world.capabilities = capabilities
     click.echo(printable(f"from <{envelope.sender}> to <{envelope.recipient}>"))
-    outcome = sieve.run(parsed, octets, envelope, world, limits=limits, trace=_show)
+    outcome = sieve.run(parsed, octets, envelope, world, limits=limits, name=_name(script), trace=_show)
     if outcome.error is not None:
         error = outcome.error
         where = f"{error.script}.sieve" if error.script else script.name
@@ -133,6 +133,11 @@ class _World(sieve.Outside):
         if is_global or not file.is_file():
             return None
         return sieve.parse(file.read_bytes(), capabilities=self.capabilities, limits=self.limits)
+
+
+def _name(script: Path) -> str:
+    """What other scripts in the folder may include a script by."""
+    return script.stem if script.suffix == ".sieve" else ""
 
 
 def _rules(config: str | None) -> tuple[sieve.Limits, frozenset[str]]:

@@ -110,6 +110,8 @@ def test_a_script_that_fails_ends_with_1_and_keeps(folder: Path) -> None:
     assert done.stderr.startswith("mine.sieve:2:1: ")
     assert "keep it in the inbox" in done.stdout
     assert tried(folder, "nothing;").exit_code == 1
+    itself = tried(folder, 'require "include";\ninclude "mine";\n')
+    assert itself.stderr == "mine.sieve:2:1: the script 'mine' includes itself\n"
 
 
 def test_what_steers_a_terminal_is_not_shown_as_it_is(folder: Path) -> None:

@@ -149,10 +149,9 @@ def vacation_answer(
     if not names.is_address(sender):
         return None
     fields = Letter(message, structure).fields
-    author = _from(vacation, envelope, own, fields, name, separator)
-    if author is None:
+    header = _authors(vacation, envelope, own, fields, name, separator)
+    if not header:
         return None
-    header = [author]
     header.append(compose.field("To", "Addresses", [{"name": None, "email": sender}]))
     header.append(_subject(vacation.subject, fields, prefix, default_subject))
     header += stamped(stamp)
@@ -195,15 +194,18 @@ def _subject(subject: str | None, fields: Sequence[Field], prefix: str, default:
     return written_text("Subject", f"{prefix}{text}" if text else default, default)
 
 
-def _from(
+def _authors(
     vacation: Vacation,
     envelope: Envelope,
     own: Sequence[str],
     fields: Sequence[Field],
     name: str | None,
     separator: str,
-) -> bytes | None:
-    """The From field (RFC 5230 §5.4): of several addresses the one that the sender has used is best."""
+) -> list[bytes]:
+    """The From field (RFC 5230 §5.4): of several addresses the one that the sender has used is best.
+
+    Where there are several authors, one of them is the Sender (RFC 5322 §3.6.2).
+    """
     known = _mine(vacation, envelope, own, separator)
     addressed = [address for address in _recipients(fields) if _canonical(address, separator) in known]
     choices = [mime.addresses(vacation.sender.encode())] if vacation.sender is not None else []
@@ -212,10 +214,11 @@ def _from(
             choices += ([{"name": name, "email": address}], [{"name": None, "email": address}])
     for choice in choices:
         try:
-            return compose.field("From", "Addresses", choice)
+            authors = [compose.field("From", "Addresses", choice)]
+            return [*authors, compose.field("Sender", "Addresses", choice[:1])] if len(choice) > 1 else authors
         except compose.NotWritable:
             continue
-    return None
+    return []
 
 
 def replying(fields: Sequence[Field]) -> list[bytes]:
@@ -245,7 +248,7 @@ def replying(fields: Sequence[Field]) -> list[bytes]:
 
 def _entity(reason: str) -> bytes:
     """A MIME entity as a script has it, with no fields but those of MIME, and those in US-ASCII (RFC 5230 §5)."""
-    reason = _LINE_END.sub("\r\n", reason)
+    reason = _LINE_END.sub("\r\n", reason.replace("\0", ""))
     ending = _EMPTY_LINE.search(reason)
     header, body = (reason[: ending.start() + 2], reason[ending.end() :]) if ending else (f"{reason}\r\n", "")
     octets = header.encode("utf-8", "replace")

@@ -144,6 +144,7 @@ def test_subject_and_sender_are_the_script_s_if_it_has_them() -> None:
     assert parsed["Subject"] == "Fort für Bcc: x@example.net"
     assert parsed["Bcc"] is None
     assert parsed["From"] == "A <a@example.edu>, b@c.example"
+    assert parsed["Sender"] == "A <a@example.edu>"
     assert parsed.get_content() == "Ich bin fort. Grüße\r\n"
 
 
@@ -164,6 +165,14 @@ def test_a_mime_reason_is_the_body_and_no_more() -> None:
     assert parsed["Bcc"] is None
     assert parsed.get_content_type() == "multipart/alternative"
     assert [part.get_payload() for part in parsed.walk()][1] == "I'm away\r\n"
+
+
+def test_no_mime_reason_brings_nul_into_mail() -> None:
+    reason = 'Content-Type: text/plain; x="\0"\n\nI am\0 away\n'
+    answer = vacation_answer(Vacation(reason, "key", 1, is_mime=True), LETTER, ENVELOPE, OWN, STAMP)
+    assert answer is not None
+    assert b"\0" not in answer.octets
+    assert answer.octets.endswith(b'; x=""\r\n\r\nI am away\r\n')
 
 
 def test_text_and_html_together_are_an_alternative() -> None:
