@@ -11,6 +11,7 @@ from jmaplite.formats import sieve
 
 _MOST = 256
 _LARGEST = 65_536  # octets of a script that is kept
+_MOST_OCTETS = 1_000_000  # of all of them; in memory a script takes up to a hundred times what it is written in
 
 _Key = tuple[bytes, sieve.Limits, frozenset[str]]
 
@@ -20,6 +21,7 @@ class _Parsed:
 
     def __init__(self) -> None:
         self._found: OrderedDict[_Key, sieve.Script | sieve.SieveError] = OrderedDict()
+        self._octets = 0
         self._lock = threading.Lock()
 
     def get(self, key: _Key) -> sieve.Script | sieve.SieveError | None:
@@ -31,9 +33,14 @@ class _Parsed:
 
     def put(self, key: _Key, parsed: sieve.Script | sieve.SieveError) -> None:
         with self._lock:
+            self._octets += _size(parsed) - _size(self._found.get(key))
             self._found[key] = parsed
-            if len(self._found) > _MOST:
-                self._found.popitem(last=False)
+            while len(self._found) > _MOST or self._octets > _MOST_OCTETS:
+                self._octets -= _size(self._found.popitem(last=False)[1])
+
+
+def _size(parsed: sieve.Script | sieve.SieveError | None) -> int:
+    return parsed.size if isinstance(parsed, sieve.Script) else 0
 
 
 _PARSED = _Parsed()
