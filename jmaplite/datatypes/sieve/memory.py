@@ -15,6 +15,8 @@ MEMORY = Table(
 """Digests of what is remembered, and until when (in seconds): nothing is told by what is stored."""
 
 _MOST_FORGOTTEN = 100
+_MOST = 100_000
+"""About how much an account remembers: what would be forgotten first is, if it is more (RFC 7352 §6, RFC 5230 §4.2)."""
 
 
 def known(tx: Reader, kind: str, key: str, now: int) -> bool:
@@ -25,16 +27,24 @@ def known(tx: Reader, kind: str, key: str, now: int) -> bool:
 
 def note(tx: Writer, kind: str, key: str, now: int, seconds: int) -> None:
     """Remember a key for so long from now on; some of what is past is forgotten."""
-    sql = "SELECT digest FROM sieve_memory WHERE account=? AND until<=? ORDER BY until LIMIT ?"
-    past = tx.rows(sql, tx.account, now, _MOST_FORGOTTEN)
-    tx.executemany("DELETE FROM sieve_memory WHERE account=? AND digest=?", [(tx.account, row[0]) for row in past])
+    digest = _digest(kind, key)
+    _forget(tx, "until<=?", now, _MOST_FORGOTTEN)
+    if digest[0] == 0:  # as chance has it once in 256 times: to count them takes a while
+        excess = tx.value("SELECT count(*) FROM sieve_memory WHERE account=?", tx.account) - _MOST
+        _forget(tx, "until>?", now, max(excess, 0))
     tx.execute(
         "INSERT INTO sieve_memory (account, digest, until) VALUES (?, ?, ?)"
         " ON CONFLICT (account, digest) DO UPDATE SET until=excluded.until",
         tx.account,
-        _digest(kind, key),
+        digest,
         now + seconds,
     )
+
+
+def _forget(tx: Writer, which: str, now: int, most: int) -> None:
+    sql = f"SELECT digest FROM sieve_memory WHERE account=? AND {which} ORDER BY until LIMIT ?"
+    rows = tx.rows(sql, tx.account, now, most)
+    tx.executemany("DELETE FROM sieve_memory WHERE account=? AND digest=?", [(tx.account, row[0]) for row in rows])
 
 
 def claim(tx: Writer, kind: str, key: str, now: int, seconds: int) -> bool:
