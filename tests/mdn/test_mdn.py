@@ -228,6 +228,24 @@ def test_a_notification_is_not_answered_by_one(post: Post) -> None:
     assert refusal(post, email(post, octets)) == "forbidden"
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("signed-receipt-protocol=optional,pkcs7-signature; a = Required , b", "forbidden"),
+        ("signed-receipt-protocol=optional,pkcs7-signature; a=optional,required", None),
+    ],
+)
+def test_what_a_message_requires_of_a_notification_is_not_ignored(
+    post: Post, options: str, expected: str | None
+) -> None:
+    """RFC 8098 §2.2."""
+    found = email(post, message("Hello", ASKING, f"Disposition-Notification-Options: {options}"))
+    if expected is not None:
+        assert refusal(post, found) == expected
+    else:
+        assert send(post, found)[0][1]["sent"]
+
+
 def test_sending_takes_the_capability_of_mail_too(post: Post) -> None:
     """RFC 9007 §2.1."""
     using = [one for one in USING if not one.endswith(":mail")]

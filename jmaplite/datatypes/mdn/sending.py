@@ -62,6 +62,13 @@ class _Asked:
         return (mime.message_ids(values[-1]) or [])[:1] if values else []
 
     @property
+    def has_requirements(self) -> bool:
+        """Whether a notification that ignores one of the options would be none; of them there are no known ones."""
+        values = (mime.text(value) for value in self.fields.get("disposition-notification-options", []))
+        options = (option.partition("=")[2] for value in values for option in value.split(";"))
+        return any(option.partition(",")[0].strip().lower() == "required" for option in options)
+
+    @property
     def original_recipient(self) -> str | None:
         """What the sender called the recipient (RFC 8098 §2.3)."""
         values = self.fields.get("original-recipient", [])
@@ -152,6 +159,8 @@ def _prepare(ctx: Context, access: Access, identity: _Identity, given: Mapping[s
         asked = _asked(ctx, tx, record["forEmailId"])
     if asked.kind in _REPORTS and any(b"disposition-notification" in one for one in asked.fields["content-type"]):
         raise SetError("forbidden", "a notification is not answered by one (RFC 8098 §2.1)")
+    if asked.has_requirements:
+        raise SetError("forbidden", "the message requires of a notification what is not known here (RFC 8098 §2.2)")
     if record["disposition"]["sendingMode"] == "mdn-sent-automatically" and not _may_be_automatic(asked):
         raise SetError("forbidden", "only the user may have this notification sent (RFC 8098 §2.1)")
     sender = _sender(access, identity, asked)
