@@ -185,12 +185,14 @@ def move_clock(fixture: Fixture, given: Given) -> Any:
     if not _FIRST <= then + given.get("advance", 0) <= _LAST:
         name = "advance" if _FIRST <= then <= _LAST else "set"
         raise Refused(400, f"{name} leads out of the years that the clock has, 1970 to 9999")
-    if "set" in given:
-        clock.set(then)
-    if "advance" in given:
+    if given.get("frozen"):
+        clock.freeze(then + given.get("advance", 0))  # in one step: time passes between two
+    elif "set" in given:
+        clock.set(then + given.get("advance", 0))
+    elif "advance" in given:
         clock.advance(given["advance"])
-    if "frozen" in given:
-        clock.freeze() if given["frozen"] else clock.resume()
+    if given.get("frozen") is False:
+        clock.resume()
     if given.get("reset"):
         clock.reset()
     fixture.tidy()

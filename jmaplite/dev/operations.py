@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmaplite.core.kinds import compile_kind
+from jmaplite.core.kinds import MAX_INT, compile_kind
 
 Given = Mapping[str, Any]
 """What an operation is given: the parameters of its path and query, and the members of its body, by name."""
@@ -15,7 +15,7 @@ Given = Mapping[str, Any]
 _KINDS: dict[str, dict[str, Any]] = {
     "String": {"type": "string"},
     "Number": {"type": "number"},
-    "UnsignedInt": {"type": "integer", "minimum": 0},
+    "UnsignedInt": {"type": "integer", "minimum": 0, "maximum": MAX_INT},
     "UTCDate": {"type": "string", "format": "date-time"},
     "Boolean": {"type": "boolean"},
     "Object": {"type": "object"},
@@ -24,7 +24,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
-_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,16})?")
+_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
 class Refused(Exception):
@@ -156,7 +156,8 @@ def _described(one: Operation) -> dict[str, Any]:
             for name, member in one.body.items()
         ]
     elif one.whole or one.body:
-        told["requestBody"] = {"content": {"application/json": {"schema": _body(one)}}}
+        needed = bool(one.whole) or any(member.required for member in one.body.values())
+        told["requestBody"] = {"required": needed, "content": {"application/json": {"schema": _body(one)}}}
     if parameters:
         told["parameters"] = parameters
     return told
@@ -165,9 +166,14 @@ def _described(one: Operation) -> dict[str, Any]:
 def _body(one: Operation) -> dict[str, Any]:
     if one.whole:
         return dict(one.schema)
-    members = {name: member.schema for name, member in one.body.items()}
+    members = {name: member.schema if member.required else _or_null(member.schema) for name, member in one.body.items()}
     required = [name for name, member in one.body.items() if member.required]
     return {"type": "object", "properties": members, "required": required, "additionalProperties": False}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, or null, which is as if it was left out."""
+    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
 
 def _schema(kind: str) -> dict[str, Any]:

@@ -63,8 +63,16 @@ def test_a_time_that_cannot_be_leaves_the_clock_as_it_is(site: Site) -> None:
     assert site.control("GET", "/clock") == before
 
 
+def test_a_clock_that_is_set_and_stopped_tells_just_that_time(site: Site) -> None:
+    site.control("POST", "/clock", {"set": "2030-01-01T00:00:00Z", "frozen": True})
+    assert site.control("GET", "/clock") == {"now": "2030-01-01T00:00:00Z", "seconds": 1893456000, "frozen": True}
+    site.control("POST", "/clock", {"set": "2030-01-01T00:00:00Z", "advance": 0.5, "frozen": True})
+    assert site.control("GET", "/clock")["seconds"] == 1893456000.5
+
+
 def test_to_wait_for_mail_may_take_part_of_a_second(site: Site) -> None:
     assert site.control("GET", "/outbox?wait=0.01") == {"messages": []}
+    assert site.control("GET", "/outbox?wait=1e-3") == {"messages": []}
 
 
 def test_a_made_up_id_of_a_rule_is_one_that_is_free(site: Site) -> None:
@@ -80,7 +88,9 @@ def test_where_a_server_says_that_it_is_may_be_chosen(site: Site) -> None:
 
 def test_the_description_says_what_a_number_and_a_rule_may_be(site: Site) -> None:
     paths = site.control("GET", "/openapi.json")["paths"]
-    timeout = paths["/wait"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["timeout"]
+    body = paths["/wait"]["post"]["requestBody"]
+    timeout = body["content"]["application/json"]["schema"]["properties"]["timeout"]
+    assert (body["required"], timeout["type"]) == (True, ["number", "null"])
     assert (timeout["minimum"], timeout["maximum"]) == (0, 300)
     rule = paths["/faults"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {"methodError", "status", "cut", "push"} <= rule["properties"]["effect"]["properties"].keys()
