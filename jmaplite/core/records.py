@@ -190,9 +190,7 @@ class Records:
                 wrong[name] = _NOT_SO
                 continue
             record[name] = value = self.resolve(ctx, prop, value)
-            if not self.type.check(name, value) or not self.refers_to_records(tx, prop, value):
-                wrong[name] = _NOT_SO
-            elif prop.objection is not None and (reason := prop.objection(ctx, value)):
+            if reason := self.objection(ctx, tx, name, value):
                 wrong[name] = reason
         for name, prop in self.type.properties.items():
             if name in record or prop.server_set or name in wrong:
@@ -218,6 +216,13 @@ class Records:
         if isinstance(value, list):
             return [_resolved(ctx, item) for item in value]
         return {_resolved(ctx, key): item for key, item in value.items()} if isinstance(value, dict) else value
+
+    def objection(self, ctx: Context, tx: Reader, name: str, value: Any) -> str | None:
+        """What is wrong with a value of a property: its kind, what it refers to, or what else the property demands."""
+        prop = self.type.properties[name]
+        if not self.type.check(name, value) or not self.refers_to_records(tx, prop, value):
+            return _NOT_SO
+        return prop.objection(ctx, value) if prop.objection is not None else None
 
     def refers_to_records(self, tx: Reader, prop: Property, value: Any) -> bool:
         """Whether every Id in a value of a property that refers is that of a record."""

@@ -32,6 +32,25 @@ _CODE_OCTETS = 20
 _KEYS = {"PushKeys": {"p256dh": "String", "auth": "String"}, "EmailPushConfig": emails.CONFIG}
 
 
+def _url_objection(ctx: Context, url: str) -> str | None:
+    """RFC 8620 §7.2 url: one that may be posted to."""
+    try:
+        parse_url(url, allow_private=subscription_settings(ctx.services).allow_private)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _keys_objection(ctx: Context, keys: dict[str, str] | None) -> str | None:
+    """RFC 8620 §7.2 keys: those of RFC 8291."""
+    try:
+        if keys is not None:
+            Keys.parse(keys)
+    except ValueError as error:
+        return f"these keys cannot be used: {error}"
+    return None
+
+
 class PushSubscriptionType(DataType):
     """The description, with bounds on what a client may have kept here."""
 
@@ -58,8 +77,8 @@ PUSH_SUBSCRIPTION = PushSubscriptionType(
     methods=("get", "set"),
     properties={
         "deviceClientId": Property("String", immutable=True),
-        "url": Property("String", immutable=True, secret=True),
-        "keys": Property("PushKeys|null", default=None, immutable=True, secret=True),
+        "url": Property("String", immutable=True, secret=True, objection=_url_objection),
+        "keys": Property("PushKeys|null", default=None, immutable=True, secret=True, objection=_keys_objection),
         "verificationCode": Property("String|null", default=None),
         "expires": Property("UTCDate|null", default=None),
         "types": Property("String[]|null", default=None),
@@ -109,16 +128,6 @@ class SubscriptionRecords(Records):
     def complete(self, ctx: Context, access: Access, tx: Reader, given: Mapping[str, Any]) -> dict[str, Any]:
         """A subscription to be made. Raises SetError invalidProperties."""
         record = super().complete(ctx, access, tx, given)
-        settings = subscription_settings(ctx.services)
-        try:
-            parse_url(record["url"], allow_private=settings.allow_private)
-        except ValueError as error:
-            raise invalid_properties(str(error), "url") from error
-        try:
-            if record["keys"] is not None:
-                Keys.parse(record["keys"])
-        except ValueError as error:
-            raise invalid_properties(f"these keys cannot be used: {error}", "keys") from error
         if record["verificationCode"] is not None:
             raise invalid_properties("no code has been sent yet", "verificationCode")
         if record["emailPush"] is not None and record["keys"] is None:

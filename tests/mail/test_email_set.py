@@ -205,7 +205,8 @@ def test_a_creation_id_may_take_an_email_out_of_a_mailbox(alice: Client, email: 
      ({"bodyValues": {"1": {"value": "x"}}}, ["bodyValues"]), ({"bodyValues": 1}, ["bodyValues"]),
      ({"textBody": []}, ["textBody"]), ({"bodyStructure": None}, ["bodyStructure"]),
      ({"header:Subject": "Other"}, ["header:Subject"]), ({"header:From:asDate": None}, ["header:From:asDate"]),
-     ({"nonsense": 1}, ["nonsense"]), ({"nonsense": 1, "size": 1, "keywords": 1}, ["keywords", "nonsense", "size"])],
+     ({"nonsense": 1}, ["nonsense"]), ({"nonsense": 1, "size": 1, "keywords": 1}, ["keywords", "nonsense", "size"]),
+     ({"size": 1, "keywords": {"a b": True}, "mailboxIds": {}}, ["keywords", "mailboxIds", "size"])],
 )  # fmt: skip
 def test_the_message_never_changes(alice: Client, email: str, changes: dict[str, Any], wrong: list[str]) -> None:
     error = failure(alice, email, {"keywords/new": True, **changes} if "keywords" not in changes else changes)

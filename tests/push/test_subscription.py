@@ -135,6 +135,12 @@ def test_what_is_wrong_is_refused_by_name(alice: Device, properties: dict[str, A
     assert alice.subscriptions() == []
 
 
+def test_all_that_is_wrong_is_named_at_once(alice: Device) -> None:
+    """RFC 8620 §5.3 SetError properties."""
+    error = alice.refused(url="https://localhost/x", keys={**KEYS, "auth": "AAAA"}, deviceClientId="", surprise=1)
+    assert error["properties"] == ["deviceClientId", "keys", "surprise", "url"]
+
+
 def test_keys_may_come_with_padding(alice: Device) -> None:
     alice.subscribe(keys={"p256dh": KEYS["p256dh"] + "=", "auth": KEYS["auth"] + "=="})
 

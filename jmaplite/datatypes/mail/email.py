@@ -15,7 +15,7 @@ from jmaplite.core.ranks import ListSource, Ranks
 from jmaplite.core.schema import Argument, DataType, Property, Sort
 from jmaplite.datatypes.mail.body import BODY_ARGUMENTS
 from jmaplite.datatypes.mail.capability import MAIL, mail_settings
-from jmaplite.datatypes.mail.email_records import EmailRecords
+from jmaplite.datatypes.mail.email_records import EmailRecords, boxes_objection, keywords_objection
 from jmaplite.datatypes.mail.header_fields import header_reader, searched_text
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import sorted_name, sorted_subject
@@ -96,8 +96,8 @@ EMAIL = EmailType(
     properties={
         "blobId": _IMMUTABLE_ID,
         "threadId": _IMMUTABLE_ID,
-        "mailboxIds": Property("Id[Boolean]", refers="Mailbox"),
-        "keywords": Property("String[Boolean]", default={}),
+        "mailboxIds": Property("Id[Boolean]", refers="Mailbox", objection=boxes_objection),
+        "keywords": Property("String[Boolean]", default={}, objection=keywords_objection),
         "size": Property("UnsignedInt", server_set=True, immutable=True),
         "receivedAt": Property("UTCDate", immutable=True),
         "messageId": _MESSAGE_IDS,

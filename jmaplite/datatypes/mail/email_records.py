@@ -294,10 +294,9 @@ def check_place(
     records, prop = email.records, email.properties["mailboxIds"]
     boxes = records.resolve(ctx, prop, values.get("mailboxIds"))
     wrong = list(also_wrong)
-    if not (email.check("mailboxIds", boxes) and records.refers_to_records(tx, prop, boxes) and _is_set(boxes)):
-        wrong.append("mailboxIds")
-    if not email.check("keywords", values["keywords"]) or not _are_keywords(values["keywords"]):
-        wrong.append("keywords")
+    for name, value in (("mailboxIds", boxes), ("keywords", values["keywords"])):
+        if records.objection(ctx, tx, name, value):
+            wrong.append(name)
     if not is_utc_date(values["receivedAt"]):
         wrong.append("receivedAt")
     if wrong:
@@ -306,18 +305,20 @@ def check_place(
     return check_mailboxes(ctx, email, boxes), check_keywords(ctx, values["keywords"]), seconds
 
 
-def _is_set(value: Mapping[str, bool]) -> bool:
-    return bool(value) and all(value.values())
+def boxes_objection(ctx: Context, value: Mapping[str, bool]) -> str | None:
+    """RFC 8621 §4.1.1 mailboxIds: at least one, and every value true."""
+    good = value and all(value.values())
+    return None if good else "an Email is in at least one Mailbox, and the values are all true"
 
 
-def _are_keywords(value: Mapping[str, bool]) -> bool:
-    return all(value.values()) and all(map(is_keyword, value))
+def keywords_objection(ctx: Context, value: Mapping[str, bool]) -> str | None:
+    """RFC 8621 §4.1.1 keywords: characters of which they consist, and every value true."""
+    good = all(value.values()) and all(map(is_keyword, value))
+    return None if good else "not keywords, or not all true"
 
 
 def check_mailboxes(ctx: Context, email: DataType, value: Mapping[str, bool]) -> frozenset[int]:
-    """The numbers of mailboxIds that are there (RFC 8621 §4.1.1). Raises SetError."""
-    if not _is_set(value):
-        raise invalid_properties("an Email is in at least one Mailbox, and the values are all true", "mailboxIds")
+    """The numbers of mailboxIds to which there is no objection. Raises SetError tooManyMailboxes."""
     most = mail_settings(ctx).max_mailboxes_per_email
     if most is not None and len(value) > most:
         raise SetError("tooManyMailboxes")
@@ -326,9 +327,7 @@ def check_mailboxes(ctx: Context, email: DataType, value: Mapping[str, bool]) ->
 
 
 def check_keywords(ctx: Context, value: Mapping[str, bool]) -> frozenset[str]:
-    """Keywords in lower case (RFC 8621 §4.1.1). Raises SetError."""
-    if not _are_keywords(value):
-        raise invalid_properties("not keywords, or not all true", "keywords")
+    """Keywords to which there is no objection, in lower case. Raises SetError tooManyKeywords."""
     keywords = frozenset(keyword.lower() for keyword in value)
     if len(keywords) > mail_settings(ctx).max_keywords_per_email:
         raise SetError("tooManyKeywords")
