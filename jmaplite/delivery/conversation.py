@@ -15,6 +15,7 @@ from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPHeloError, SMTPResponseException
 from aiosmtplib.response import SMTPResponse
 
+from jmaplite.datatypes.submission.parameters import others
 from jmaplite.delivery.relay import Parameters, Parcel, Reply, in_one_line
 from jmaplite.formats.dsn import to_xtext
 
@@ -288,17 +289,17 @@ class Conversation:
             options.append("REQUIRETLS")
         if "MT-PRIORITY" in offers and given.get("MT-PRIORITY"):
             options.append(f"MT-PRIORITY={given['MT-PRIORITY']}")
-        return options
+        return options + others(given)
 
     def _of_recipient(self, given: Parameters) -> list[str]:
         """The parameters of RCPT that the server knows (RFC 3461 §4.1, §4.2)."""
         if "DSN" not in self.offers:
-            return []
+            return others(given)
         options = [f"NOTIFY={given['NOTIFY']}"] if given.get("NOTIFY") else []
         kind, semicolon, address = (given.get("ORCPT") or "").partition(";")
         if semicolon and (address.isascii() or "SMTPUTF8" in self.offers):
             options.append(f"ORCPT={kind};{to_xtext(address)}")
-        return options
+        return options + others(given)
 
 
 def _is_ascii(parcel: Parcel, recipients: Sequence[tuple[str, Parameters]]) -> bool:

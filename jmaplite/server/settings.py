@@ -75,6 +75,7 @@ def submission_settings(config: Config, relay: Relay) -> SubmissionSettings:
         max_delayed_send=told.max_delayed_send,
         max_queued=told.max_queued,
         rate=(told.rate_limit.count, told.rate_limit.seconds),
+        passed_on=tuple(one.upper() for one in told.extensions),
         offers=lambda: relay.offers,
     )
 

@@ -222,6 +222,10 @@ def test_parameters_go_where_they_are_offered_and_nowhere_else() -> None:
         size = f"SIZE={len(MESSAGE)}"
         assert sorted(letter.options) == ["ENVID=A+2BB+20C", "MT-PRIORITY=3", "RET=HDRS", size]
         assert letter.recipient_options == [["NOTIFY=SUCCESS,FAILURE", "ORCPT=RFC822;O+3DX@THERE.EXAMPLE"]]
+    with sink(offers=("DELIVERBY",)) as there, relaying(host(there)) as relay:
+        relay.send(parcel(parameters={"BY": "120;R", "HOLDFOR": "1", "X-FLAG": None}, of_recipient={"X-A": "1"}))
+        assert sorted(there.letters[0].options) == ["BY=120;R", size, "X-FLAG"]
+        assert there.letters[0].recipient_options == [["X-A=1"]]
     with sink(offers=(), hides=("SIZE",)) as there, relaying(host(there)) as relay:
         (reply,) = relay.send(parcel(parameters=of_sender, of_recipient=of_recipient))
         assert (reply.reports, there.letters[0].options, there.letters[0].recipient_options) == (False, [], [[]])

@@ -20,6 +20,7 @@ from jmaplite.datatypes.submission.envelope import (
     release_time,
     whole,
 )
+from jmaplite.datatypes.submission.parameters import check_recipient, others
 from jmaplite.formats import compose
 
 ADDRESSES = ("joe@example.org", "ann@example.org", "JOE@example.org", "joe@EXAMPLE.org", '"joe"@example.org',
@@ -227,6 +228,36 @@ def test_parameters_that_are_wrong_or_not_announced_are_refused(parameters: dict
     with pytest.raises(SetError) as raised:
         release_time(parameters, SETTINGS, NOW)
     assert (raised.value.type, raised.value.properties) == ("invalidProperties", ["envelope"])
+
+
+def test_which_extensions_clients_may_use_is_configured() -> None:
+    """RFC 8621 §1.3.2: new ones need no change of the code."""
+    offers = {"DSN": (), "DELIVERBY": ("240",), "XYZ": (), "SIZE": ("1",)}
+    settings = SubmissionSettings(passed_on=("DELIVERBY", "SIZE", "NOWHERE"), offers=lambda: offers)
+    assert settings.extensions == {"FUTURERELEASE": [], "SIZE": ["75000000"], "DELIVERBY": ["240"]}
+
+
+DELIVER_BY = SubmissionSettings(passed_on=("DELIVERBY",), offers=lambda: {"DELIVERBY": (), "DSN": ()})
+
+
+def test_parameters_of_extensions_that_are_not_known_are_passed_on() -> None:
+    of_sender = {"BY": "120;R", "HOLDFOR": "1", "X-FLAG": None}
+    assert release_time(of_sender, DELIVER_BY, NOW) == NOW + 1
+    check_recipient({"X-A": "1"}, DELIVER_BY.extensions)
+    assert others(of_sender) == ["BY=120;R", "X-FLAG"]
+    assert others({"X-A": "1", "NOTIFY": "NEVER"}) == ["X-A=1"]
+    with pytest.raises(SetError):
+        release_time({"BY": "120;R"}, SubmissionSettings(offers=DELIVER_BY.offers), NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BY", ""), ("BY", "1 2"), ("BY", "1=2"), ("BY", "ä"), ("B Y", "1"), ("", "1"), ("BODY", "8BITMIME"),
+     ("AUTH", "<>"), ("SMTPUTF8", None), ("RET", "HDRS"), ("NOTIFY", "NEVER")],
+)  # fmt: skip
+def test_not_everything_may_be_a_parameter_that_is_not_known(name: str, value: str | None) -> None:
+    with pytest.raises(SetError):
+        release_time({name: value}, DELIVER_BY, NOW)
 
 
 def test_a_part_of_a_second_is_waited_for() -> None:

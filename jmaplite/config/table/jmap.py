@@ -322,3 +322,10 @@ class Submission:
     rate_limit: Rate = option(
         "rate-limit", RATE, "Recipients that one account may send to.", default=Rate(0, 1), shown="false"
     )
+    extensions: tuple[str, ...] = option(
+        "extensions",
+        many(LINE),
+        "submissionExtensions: extensions of SMTP that clients may use where the relay offers them. Parameters of ones "
+        "that are not known here are passed on as they stand.",
+        default=("DSN", "MT-PRIORITY", "REQUIRETLS"),
+    )

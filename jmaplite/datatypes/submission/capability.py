@@ -10,7 +10,7 @@ from jmaplite.core.context import Context
 SUBMISSION = "urn:ietf:params:jmap:submission"
 
 PASSED_ON = ("DSN", "MT-PRIORITY", "REQUIRETLS")
-"""Extensions whose parameters go on to the relay (RFC 3461, RFC 6710, RFC 8689), where it offers them."""
+"""Extensions whose parameters are known (RFC 3461, RFC 6710, RFC 8689)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class SubmissionSettings:
 
     `max_delayed_send` is 0 where messages are not held; `max_queued` is how many messages of one account may wait to be
     delivered. `suspended` names users who may not send at all now, each with a reason to show to them. `rate` is how
-    many recipients one account may send to in how many seconds (0: as many as it likes). `offers` answers which
-    extensions of SMTP the relay offers, with their arguments.
+    many recipients one account may send to in how many seconds (0: as many as it likes). `passed_on` are the extensions
+    of SMTP that clients may use where the relay offers them; `offers` answers which it does, with their arguments.
     """
 
     max_size: int = 75_000_000
@@ -29,6 +29,7 @@ class SubmissionSettings:
     max_queued: int = 1000
     suspended: Mapping[str, str] = field(default_factory=dict)
     rate: tuple[int, float] = (0, 1.0)
+    passed_on: Sequence[str] = PASSED_ON
     offers: Callable[[], Mapping[str, Sequence[str]]] = field(default=dict)
 
     @property
@@ -36,8 +37,8 @@ class SubmissionSettings:
         """submissionExtensions: what a client may put into the parameters of an envelope."""
         held = {"FUTURERELEASE": list[str]()} if self.max_delayed_send else {}
         offered = self.offers()
-        passed = {name: list(offered[name]) for name in PASSED_ON if name in offered}
-        return {**held, "SIZE": [str(self.max_size)], **passed}
+        passed = {name: list(offered[name]) for name in self.passed_on if name in offered}
+        return {**passed, **held, "SIZE": [str(self.max_size)]}
 
 
 def submission_settings(ctx: Context) -> SubmissionSettings:

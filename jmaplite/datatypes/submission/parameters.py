@@ -1,6 +1,7 @@
 """Parameters of SMTP that go on to the relay, in an Envelope's plain form (RFC 8621 §7): which there are, and of what.
 
-The extensions are DSN (RFC 3461), MT-PRIORITY (RFC 6710) and REQUIRETLS (RFC 8689).
+The extensions known here are DSN (RFC 3461), MT-PRIORITY (RFC 6710) and REQUIRETLS (RFC 8689). Where a configuration
+names others (RFC 8621 §1.3.2), any parameter may be one of theirs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ _PRIORITY = re.compile(r"-?[0-9]")
 _PRINTABLE = re.compile(r"[ -~]{1,100}")
 _ORIGINAL = re.compile(r"[A-Za-z0-9-]{1,50};[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,450}")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_VALUE = re.compile(r"[!-<>-~]{1,500}")
 
 
 def _is_notify(value: str | None) -> bool:
@@ -37,6 +39,12 @@ OF_RECIPIENT: Mapping[str, tuple[str, str, Callable[[str | None], bool]]] = {
 }
 """Parameters by name: the extension, what a value is in words, and whether one is that."""
 
+_OWN = frozenset({"AUTH", "BODY", "HOLDFOR", "HOLDUNTIL", "SIZE", "SMTPUTF8"})
+"""Parameters that this server heeds, or decides upon, itself."""
+
+_KNOWN = frozenset({"FUTURERELEASE", "SIZE", *(of[0] for of in (*OF_SENDER.values(), *OF_RECIPIENT.values()))})
+"""Extensions all of whose parameters are known."""
+
 
 def check_recipient(parameters: Mapping[str, str | None] | None, offered: Collection[str]) -> None:
     """Raises SetError invalidProperties unless a recipient may have these parameters."""
@@ -53,12 +61,29 @@ def check(
     offered: Collection[str],
 ) -> bool:
     """Whether there is a parameter, by its name in upper case. Raises SetError invalidProperties for a wrong value."""
-    extension, words, is_right = known.get(name, ("", "", lambda value: False))
-    if extension not in offered:
-        return False
-    if not is_right(value):
-        raise invalid_properties(f"{name} is {words}", "envelope")
-    return True
+    if _is_other(name):
+        extension, words, is_right = "", "without a value, or of printable US-ASCII without a space or =", _is_plain
+        is_offered = any(one not in _KNOWN for one in offered) and _KEYWORD.fullmatch(name) is not None
+    else:
+        extension, words, is_right = known.get(name, ("", "", lambda value: False))
+        is_offered = extension in offered
+    if is_offered and not is_right(value):
+        raise invalid_properties(f"{name[:100]} is {words}", "envelope")
+    return is_offered
+
+
+def others(parameters: Mapping[str, str | None]) -> list[str]:
+    """The parameters that are of no extension known here, as SMTP has them; names are in upper case."""
+    found = [(name, value) for name, value in parameters.items() if _is_other(name)]
+    return [name if value is None else f"{name}={value}" for name, value in found]
+
+
+def _is_other(name: str) -> bool:
+    return name not in _OWN and name not in OF_SENDER and name not in OF_RECIPIENT
+
+
+def _is_plain(value: str | None) -> bool:
+    return value is None or bool(_VALUE.fullmatch(value))
 
 
 def upper(parameters: Mapping[str, str | None] | None) -> dict[str, str | None]:
