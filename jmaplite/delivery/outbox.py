@@ -24,7 +24,7 @@ from jmaplite.delivery.relay import Reply
 from jmaplite.delivery.rounds import Rounds
 from jmaplite.delivery.trace import leaving, traced
 from jmaplite.directory import DirectoryUnavailable, Principal
-from jmaplite.store import Account, StoreError
+from jmaplite.store import Account, StoreError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +61,23 @@ class Outbox:
     def deliver_due(self, account_id: str) -> int | None:
         """Deliver what is due in the queue of an account; answers when the next attempt is due, in seconds.
 
-        Raises StoreError.
+        Raises StoreError, and what else was wrong with a message, but once others have been delivered.
         """
         account = self._services.store.account(account_id)
+        wrong: list[Exception] = []
         with account.read() as tx:
             messages = queue.due(tx, "", self._services.clock())
         for message in messages:
             if self._rounds.is_over():
                 break
-            self._send(account, message)
+            try:
+                self._send(account, message)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
         with account.read() as tx:
             return queue.next_due(tx, "")
 

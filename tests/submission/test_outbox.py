@@ -12,7 +12,7 @@ import pytest
 from jmaplite.datatypes.submission import queue
 from jmaplite.delivery import filing, local, outbox, rounds
 from jmaplite.delivery.filing import Delivery, Filter, keep
-from jmaplite.store import Change, StoreUnavailable
+from jmaplite.store import Change, Reader, StoreDamaged, StoreUnavailable
 from tests.mail.jmap import message
 from tests.submission.post import BOB, CAROL, Killed, Mailer, PostOffice, envelope, kill_after, kill_before
 
@@ -126,6 +126,28 @@ def test_an_account_that_cannot_be_reached_does_not_hold_up_others(
     office.now += 300
     office.deliver()
     assert (len(bob.received()), len(office.mailer(CAROL).received())) == (1, 1)
+
+
+def test_a_message_that_is_lost_does_not_hold_up_the_next(
+    office: PostOffice, alice: Mailer, bob: Mailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for subject in ("lost", "next"):
+        alice.submit(alice.draft(to="bob@example.org", subject=subject))
+    read = office.blobs.read
+
+    def lost(tx: Reader, digest: bytes, *range_: int) -> bytes:
+        octets = read(tx, digest, *range_)
+        if b"Subject: lost" in octets:
+            raise StoreDamaged("its file is not there")
+        return octets
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.blobs, "read", lost)
+        with pytest.raises(StoreDamaged):
+            office.deliver()
+    assert [b"Subject: next" in one for one in bob.received()] == [True]
+    office.deliver()
+    assert len(bob.received()) == 2
 
 
 def test_a_message_that_came_for_one_address_does_not_come_again_for_another(office: PostOffice, bob: Mailer) -> None:
