@@ -95,10 +95,11 @@ def _default_of(one: Cyrus) -> str:
 def _becomes(one: Cyrus) -> str:
     if one.note:
         return f"accepted: {one.reason}"
+    if one.only:
+        values = " or ".join(written(value) for value in one.only)
+        return f"only {values}: {one.reason}" + (f" ({one.doc})" if one.doc else "")
     if one.becomes is not None:
         return one.doc
-    if one.only:
-        return f"only {' or '.join(written(value) for value in one.only)}: {one.reason}"
     return f"refused: {one.reason}"
 
 

@@ -150,7 +150,8 @@ def _cyrus(cyrus: Cyrus, value: object, path: Path, settings: Settings) -> None:
     reason = refusal(cyrus, plain)
     if reason is not None:
         settings.wrong(path, reason)
-    elif cyrus.note:
+        return
+    if cyrus.note:
         settings.remark(settings.place(path), dotted(path), cyrus.reason, "note")
     for target in cyrus.becomes(plain) if cyrus.becomes else ():
         option = by_name()[target.option]

@@ -238,10 +238,12 @@ OPTIONS: tuple[Cyrus, ...] = (
     _only("sieve_utf8fileinto", SWITCH, "no", True, reason="names of mailboxes in scripts are UTF-8"),
     _becomes(
         "smtp_backend",
-        one_of("host"),
+        one_of("host", "sendmail"),
         "sendmail",
         "`relay.protocol`",
         lambda _: (Target("relay[].protocol", "smtp", _FIRST_RELAY),),
+        only=("host",),
+        reason="mail leaves by SMTP, to smtp_host",
     ),
     _becomes("smtp_host", _HOST, "localhost:587", "`relay.host`, `relay.port`, `relay.tls.starttls`", _smtp_host),
     _is("smtp_auth_authname", TEXT, "", "relay[].auth.username", _FIRST_RELAY),

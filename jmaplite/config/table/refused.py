@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _ACME = "certificates are not fetched: name the files that an ACME client such as certbot writes"
 _PURGE = "needs no time: what has expired is cleared away all the while"
-_STORES = "stores are not named: [store] says where everything is kept"
+_STORES = "everything is kept in one place: [store] path says where"
 _TOKENS = "there is no OAuth server here: clients log in with a password or a bearer token"
 _SEARCH = "search treats all languages alike: words are not reduced to stems"
 _AT_REST = "messages are not encrypted at rest: encrypt the disk"
@@ -52,7 +52,7 @@ REFUSED: dict[str, str] = {
     "storage.full-text": _SEARCH,
     "storage.lookup": _STORES,
     "storage.encryption": _AT_REST,
-    "storage.cluster": _STORES,
+    "storage.cluster": "is not needed: processes share a store",
     "store.<id>.disable": "is not there: a directory may be switched off",
     "store.<id>.purge": _PURGE,
     "store.<id>.pool.workers": "is not needed: pool.max-connections is how many questions are asked at once",
