@@ -58,7 +58,7 @@ class Settings:
         self.mistakes: list[Mistake] = []
         self.remarks: list[Mistake] = []
         self._environ = environ
-        self._settings: dict[tuple[str, Names], Setting] = {}
+        self._settings: dict[str, dict[Names, Setting]] = {}
         self._claimed: dict[tuple[str, Names], tuple[Place, str]] = {}
         self._instances: dict[str, dict[Names, tuple[Place, KeyPath]]] = {}
         self._first: dict[KeyPath, Place] = {}
@@ -116,15 +116,16 @@ class Settings:
 
     def get(self, name: str, names: Names = ()) -> Setting | None:
         """An option as it is set, or None if it is not, or wrongly."""
-        return self._settings.get((name, names))
+        return self._settings.get(name, {}).get(names)
 
-    def all(self, name: str) -> dict[Names, Setting]:
+    def all(self, name: str) -> Mapping[Names, Setting]:
         """An option of a section that repeats, wherever it is set."""
-        return {names: setting for (one, names), setting in self._settings.items() if one == name}
+        return self._settings.get(name, {})
 
     def beginning(self, prefixes: tuple[str, ...]) -> list[tuple[Names, Setting]]:
         """The options that are set and whose names begin with one of some texts."""
-        return [(names, setting) for (name, names), setting in self._settings.items() if name.startswith(prefixes)]
+        found = (settings for name, settings in self._settings.items() if name.startswith(prefixes))
+        return [setting for settings in found for setting in settings.items()]
 
     def was_wrong(self, name: str, names: Names) -> bool:
         """Whether the file sets an option, rightly or wrongly."""
@@ -165,7 +166,7 @@ class Settings:
             plain = tuple(self._plain(inner, path, at, one, secret=secret) for at, one in pairs)
             places = tuple(self.place(one) for one in paths)
         if len(self.mistakes) == before:
-            self._settings[option.name, names] = Setting(plain, key, place, places)
+            self._settings.setdefault(option.name, {})[names] = Setting(plain, key, place, places)
 
     def lend(self, name: str, names: Names, setting: Setting) -> None:
         """Take for an option what is set elsewhere; a mistake if it is set itself."""
@@ -174,7 +175,7 @@ class Settings:
             self.mistake(place, key, f"is set by {setting.key} on {setting.place.seen_from(place)} already")
         else:
             self.claim(name, names, setting)
-            self._settings[name, names] = setting
+            self._settings.setdefault(name, {})[names] = setting
 
     def claim(self, name: str, names: Names, setting: Setting) -> None:
         """Count an option as set, though its value is not known: what is wrong with it is said elsewhere."""
