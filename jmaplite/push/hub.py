@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -42,6 +43,9 @@ BATCH = 64
 LOOKERS = 16
 """Watchers that look at what was read, at a time."""
 
+UNKNOWN = sys.maxsize
+"""Instead of the lowest value of what has changed, where an announcement tells none."""
+
 
 class TooMany(Exception):
     """The user has as many watchers as one may have."""
@@ -50,13 +54,14 @@ class TooMany(Exception):
 class Watched:
     """An account that is watched, with its types' change values as they were last read, and the highest of them.
 
-    `values` are None if it could not be read.
+    `values` are None if it could not be read. Of the watchers `beginners` have not looked at it yet.
     """
 
-    __slots__ = ("_news", "stirred_at", "top", "values", "watchers")
+    __slots__ = ("_news", "beginners", "stirred_at", "top", "values", "watchers")
 
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
+        self.beginners: set[Watcher] = set()
         self.values: Mapping[str, int] | None = None
         self.top = 0
         self.stirred_at = -1
@@ -93,7 +98,7 @@ class Hub:
         self._users: dict[tuple[str, str], set[Watcher]] = {}
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._announced: set[str] = set()
+        self._announced: dict[str, int] = {}
         self._wanted: dict[str, None] = {}
         self._is_reading = False
         self._patrolled: list[Principal] = []
@@ -187,6 +192,7 @@ class Hub:
             if watched is None:
                 watched = self._accounts[account_id] = Watched()
             watched.watchers.add(watcher)
+            watched.beginners.add(watcher)
 
     def deafen(self, watcher: Watcher) -> bool:
         """Stir a watcher no more; answers whether it was listening."""
@@ -196,6 +202,7 @@ class Hub:
             if watched is not None and watcher in watched.watchers:
                 was_listening = True
                 watched.watchers.discard(watcher)
+                watched.beginners.discard(watcher)
                 if not watched.watchers:
                     del self._accounts[account_id]
         return was_listening
@@ -218,15 +225,19 @@ class Hub:
             return
         with self._lock:
             is_first = not self._announced
-            self._announced.add(change.account_id)
+            values = (self._announced.get(change.account_id, UNKNOWN), *change.types.values())
+            self._announced[change.account_id] = min(values)
         if is_first:
             self._loop.call_soon_threadsafe(self._stir)
 
     def _stir(self) -> None:
         with self._lock:
-            announced, self._announced = self._announced, set()
-        for account_id in announced:
+            announced, self._announced = self._announced, {}
+        for account_id, value in announced.items():
             self._stir_one(account_id)
+            if account_id in self._accounts:
+                for watcher in self._accounts[account_id].beginners:
+                    watcher.hear(account_id, value)
 
     def _stir_one(self, account_id: str) -> None:
         watched = self._accounts.get(account_id)

@@ -34,8 +34,8 @@ class Watcher:
     """
 
     __slots__ = (
-        "_begins_now", "_born", "_epoch", "_hub", "_is_gone", "_marks", "_not_before", "_ready", "_stirred",
-        "_throttle", "_timer", "_types", "_unseen", "_view", "_waiter", "principal",
+        "_announced", "_begins_now", "_born", "_epoch", "_hub", "_is_gone", "_marks", "_not_before", "_ready",
+        "_stirred", "_throttle", "_timer", "_types", "_unseen", "_view", "_waiter", "principal",
     )  # fmt: skip
 
     def __init__(self, hub: Hub, principal: Principal, view: View, throttle: float) -> None:
@@ -49,6 +49,7 @@ class Watcher:
         self._stirred: dict[str, int] = {}
         self._ready: tuple[str, ...] = ()
         self._unseen: set[str] | None = None
+        self._announced: dict[str, int] = {}
         self._begins_now = False
         self._born = 0
         self._not_before = 0.0
@@ -84,6 +85,7 @@ class Watcher:
             told = {} if since is None else parse_state(self._epoch, since, len(self._view))
             self._marks = {account_id: mark for account_id, mark in told.items() if account_id in self._view}
         self._begins_now = since is None and not goes_on
+        self._announced = {}
         self._unseen = set(self._view)
         self._born = self._hub.serial
         self._stirred = dict.fromkeys(self._view, self._born)
@@ -141,6 +143,11 @@ class Watcher:
         self._stirred[account_id] = self._hub.serial
         self._advance()
 
+    def hear(self, account_id: str, value: int) -> None:
+        """Changes from a value on were announced before the account was looked at: they are told as well."""
+        if self._unseen is not None and account_id in self._unseen:
+            self._announced[account_id] = min(value, self._announced.get(account_id, value))
+
     def look(self, account_id: str, serial: int) -> None:
         """The hub has read an account, or tried to, in its job of this number."""
         stirred = self._stirred.get(account_id)
@@ -151,10 +158,12 @@ class Watcher:
         watched = self._hub.watched(account_id)
         if self._epoch != self._hub.epoch:
             self._marks, self._epoch = {}, self._hub.epoch
+        watched.beginners.discard(self)
         if self._unseen is not None and account_id in self._unseen:
             self._unseen.discard(account_id)
             if self._begins_now and watched.values is not None:
-                self._marks[account_id] = watched.top
+                # What has changed since it was asked for may be among what was read.
+                self._marks[account_id] = min(watched.top, self._announced.pop(account_id, watched.top + 1) - 1)
         if account_id not in self._ready:
             if self._news(account_id, watched):
                 self._ready = (*self._ready, account_id)
