@@ -21,7 +21,9 @@ KEY = "vapid.pem"
 
 def signer(ground: Ground, config: Config, clock: Callable[[], float]) -> Vapid:
     """Whoever signs web pushes: its key is made when it is first needed, and kept with the store."""
-    return Vapid(lambda: ground.store.secret(KEY, new_key), config.push.contact, clock)
+    # Some push services let nobody in who does not say whom to turn to.
+    contact = config.push.contact or f"mailto:postmaster@{config.server.hostname}"
+    return Vapid(lambda: ground.store.secret(KEY, new_key), contact, clock)
 
 
 def pushing(capabilities: tuple[Capability, ...], config: Config, vapid: Vapid) -> tuple[Capability, ...]:

@@ -78,8 +78,12 @@ def test_the_example_of_the_rfc_on_the_wire(tmp_path: Path, local: Receiver, mon
         local.answers.append((503, {"Retry-After": "1"}))
         box = call(live, "Mailbox/set", accountId=account, create={"m": {"name": "two"}})
         local.next()
+    config.write_text(CONFIG + PUSH.replace('contact = "mailto:admin@example.org"\n', ""))
     with serving(config) as live:
-        assert local.next().read(reader)["changed"] == {account: {"Mailbox": box["newState"]}}
+        push = local.next()
+        assert push.read(reader)["changed"] == {account: {"Mailbox": box["newState"]}}
+        claims = push.check_vapid(key, f"https://localhost:{local.port}", made_at(made))
+        assert claims["sub"] == "mailto:postmaster@localhost"
         session = fetch(live, "/.well-known/jmap")
         assert session["capabilities"]["urn:ietf:params:jmap:webpush-vapid"]["applicationServerKey"] == key
         later = {made["id"]: {"expires": "2099-01-01T00:00:00Z"}}

@@ -90,7 +90,7 @@ class Push:
     contact: str = option(
         "contact",
         CONTACT,
-        "Whom a push service may turn to (RFC 8292 §2.1).",
+        "Whom a push service may turn to (RFC 8292 §2.1). Without it, postmaster at `server.hostname`.",
         default="",
         aliases=("/jmap.push.vapid.contact",),
     )
