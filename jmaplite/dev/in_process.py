@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,28 +21,33 @@ PATIENCE = 60
 
 
 class FixtureServer:
-    """A context manager: inside it there is a server, like that of `jmaplite dev`. Raises CannotServe, ConfigError."""
+    """A context manager: inside it there is a server, like that of `jmaplite dev`.
+
+    Raises CannotServe, ConfigError, UnknownQuirk, OSError; nothing is left then.
+    """
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
         self._closing = ExitStack()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="jmaplite fixture", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._server: Server
         self.fixture: Fixture
         self.ca: Path | None = None
         self.introduction: dict[str, Any] = {}
 
     def __enter__(self) -> FixtureServer:
-        config, self.ca = self._closing.enter_context(prepared(self._options))
-        self._thread.start()
-        self._closing.callback(self._end)
-        self._server = self._run(self._start(config))
-        fixture = self._server.extension
-        assert isinstance(fixture, Fixture)
-        self.fixture = fixture
-        if self._options.profile or self._options.quirks:
-            fixture.be(self._options.profile, self._options.quirks)
-        self.introduction = introduction(fixture, self.ca)
+        with ExitStack() as beginning:
+            config, self.ca = beginning.enter_context(prepared(self._options))
+            self._loop = beginning.enter_context(_loop_in_a_thread())
+            self._server = self._run(_started(config))
+            beginning.callback(lambda: self._run(self._server.stop()))
+            fixture = self._server.extension
+            assert isinstance(fixture, Fixture)
+            self.fixture = fixture
+            if self._options.profile or self._options.quirks:
+                fixture.be(self._options.profile, self._options.quirks)
+            self.introduction = introduction(fixture, self.ca)
+            self._closing = beginning.pop_all()
         return self
 
     def __exit__(
@@ -72,17 +78,26 @@ class FixtureServer:
         """Make a user with an account of its own. Raises NoSuchName."""
         return self.fixture.make_user(name or self.fixture.new_name(), None, None, **more)
 
-    async def _start(self, config: Config) -> Server:
-        server = Server(config)
-        await server.start()
-        return server
-
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
-    def _end(self) -> None:
-        if hasattr(self, "_server"):
-            self._run(self._server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
-        self._loop.close()
+
+async def _started(config: Config) -> Server:
+    server = Server(config)
+    await server.start()
+    return server
+
+
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="jmaplite fixture", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(loop.shutdown_default_executor(), loop).result(PATIENCE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE)
+        loop.close()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jmaplite.dev.clock import Clock
     from jmaplite.dev.faults import Faults
     from jmaplite.dev.in_process import FixtureServer
+    from jmaplite.dev.launch import Options
     from jmaplite.dev.outbox import DevOutbox
 
 
@@ -73,11 +74,19 @@ class Misbehaviour:
 
 
 @pytest.fixture(scope="session")
-def jmap_server() -> Iterator[FixtureServer]:
+def jmap_options() -> Options:
+    """What the server is to be like; a project may have a fixture of this name that answers other Options."""
+    from jmaplite.dev.launch import Options
+
+    return Options()
+
+
+@pytest.fixture(scope="session")
+def jmap_server(jmap_options: Options) -> Iterator[FixtureServer]:
     """A server for all tests, in a thread of this process, with its mail in memory."""
     from jmaplite.dev.in_process import FixtureServer
 
-    with FixtureServer() as server:
+    with FixtureServer(jmap_options) as server:
         yield server
 
 

@@ -52,6 +52,45 @@ def test_pytest_finds_the_fixtures_wherever_jmaplite_is_installed() -> None:
     assert found["jmaplite"] == "jmaplite.dev.pytest_plugin"
 
 
+OPTIONS = """
+import pytest
+from jmaplite.dev.launch import Options
+
+@pytest.fixture(scope="session")
+def jmap_options():
+    return Options(tls=True, threads=2)
+
+def test_it_is_so(jmap_server):
+    assert jmap_server.url.startswith("https:")
+    assert jmap_server.client("alice-token").call("Email/query", limit=1)["ids"]
+"""
+
+
+def test_a_project_says_what_the_server_is_like(tmp_path: Path) -> None:
+    assert "1 passed" in project(tmp_path, OPTIONS)
+
+
+FAILING = """
+import os, threading
+import pytest
+from jmaplite.dev import launch
+from jmaplite.dev.in_process import FixtureServer
+
+@pytest.mark.parametrize("options", [{"quirks": ("nope",)}, {"host": "192.0.2.1"}, {"now": "tomorrow"}])
+def test_nothing_is_left(options, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "_RAM", tmp_path)
+    monkeypatch.setattr(launch, "_ROOM", 0)
+    with pytest.raises(Exception), FixtureServer(launch.Options(**options)):
+        pass
+    assert [one.name for one in threading.enumerate()] == ["MainThread"]
+    assert os.listdir(tmp_path) == []
+"""
+
+
+def test_a_fixture_that_cannot_be_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert "3 passed" in project(tmp_path, FAILING)
+
+
 def test_nothing_is_imported_before_it_is_asked_for() -> None:
     """The plugin is loaded in every run of pytest; it must not cost anything."""
     script = "import sys, jmaplite.dev.pytest_plugin; print('quart' in sys.modules, 'apsw' in sys.modules)"
