@@ -111,11 +111,11 @@ class Run:
     def plan(self, script: tuple[str, bytes] | None, away: Response | None) -> Plan:
         """What becomes of the message by a script and a vacation response, each if there is one."""
         outcome = self._outcome(script) if script is not None else sieve.Outcome((sieve.Keep(is_implicit=True),))
+        for action in outcome.actions:
+            self._do(action)
         if outcome.error is not None and script is not None:
             logger.warning("the script %r of %s failed: %s", script[0], self.delivery.owner.name, outcome.error)
             self._tell(*script, outcome.error)
-        for action in outcome.actions:
-            self._do(action)
         if self.refusal is not None:
             return Plan((), tuple(self.sendings), self.refusal)
         answered = any(isinstance(action, sieve.Vacation | sieve.Reject) for action in outcome.actions)

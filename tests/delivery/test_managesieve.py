@@ -131,6 +131,14 @@ def test_the_greeting_tells_what_can_be_done(post: Post) -> None:
     peer.close()
 
 
+def test_without_tls_one_logs_in_on_this_machine_by_an_address_of_any_kind(tmp_path: Path) -> None:
+    for mail in started(tmp_path, more=LISTENER.replace("127.0.0.1", "[::]")):
+        peer = connect(mail)
+        assert b'"SASL" "PLAIN"' in peer.hear()
+        assert peer.log_in().startswith(b"OK")
+        peer.close()
+
+
 def test_a_script_that_is_put_is_a_script_of_jmap_and_runs(post: Post, peer: Peer) -> None:
     script = b'require "fileinto";\r\nfileinto "Archive";\r\n'
     assert peer.put("mine", script) == [b"OK"]

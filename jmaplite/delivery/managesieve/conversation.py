@@ -169,7 +169,8 @@ class Conversation:
     @property
     def _may_log_in(self) -> bool:
         """Whether nobody on the way can read a password."""
-        return self._is_safe or not self._address or self._address == "::1" or self._address.startswith("127.")
+        address = self._address.removeprefix("::ffff:")  # which a socket of IPv6 puts before an address of IPv4
+        return self._is_safe or not address or address == "::1" or address.startswith("127.")
 
     async def _capability(self) -> bytes:
         return self._capabilities() + response("OK")
