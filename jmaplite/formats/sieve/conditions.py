@@ -137,9 +137,9 @@ def _address_part(machine: Machine, node: Node, value: str) -> str | None:
     part = next((name for name in ADDRESS_PARTS if name in node.tags), "all")
     if part == "all":
         return value
-    local, at, domain = value.rpartition("@")
-    if not at or not local or not domain:
+    if not names.is_address(value):
         return None
+    local, domain = names.halves(value)
     if part == "domain":
         return domain
     if part == "localpart":

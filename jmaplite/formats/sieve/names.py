@@ -22,6 +22,7 @@ _ADDRESS = re.compile(
     rf"(?:{_ATOM}(?:\.{_ATOM})*|\"(?:[^\x00-\x1f\x7f-\x9f\"\\]|\\[ -~])*\")"
     rf"@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\s\x00-\x1f\x7f-\x9f\[\]\\]*\])"
 )
+_QUOTED = re.compile(r"\\(.)")
 _ROUTE = re.compile(r"@[^:<>\"]*:")
 _SYSTEM_FLAGS = {flag.lower(): flag for flag in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")}
 _KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]{1,255}")
@@ -33,6 +34,12 @@ _LONGEST_ADDRESS = 512
 def is_address(value: str) -> bool:
     """Whether a string is an addr-spec (RFC 5322 §3.4.1)."""
     return len(value) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(value) is not None
+
+
+def halves(value: str) -> tuple[str, str]:
+    """The local part of an addr-spec, without the quotes that are none of it (RFC 5322 §3.2.4), and the domain."""
+    local, _, domain = value.rpartition("@")
+    return _QUOTED.sub(r"\1", local[1:-1]) if local.startswith('"') else local, domain
 
 
 def address(value: bytes) -> str | None:

@@ -256,9 +256,14 @@ def test_a_size_is_neither_over_nor_under_itself() -> None:
         ('address "cc" "nobody"', True),
         ('address :contains "subject" "tim"', False),
         ('address "x-original-to" "x@example.org"', True),
+        ('address :localpart "x-quoted" "a \\"b\\" c"', True),
+        ('address :domain "x-quoted" "example.org"', True),
+        ('address :contains "x-invalid" "dot.@example.org"', True),
+        ('address :domain "x-invalid" "example.org"', False),
     ],
 )
 def test_addresses(test: str, result: bool) -> None:
+    """RFC 5228 §2.7.4, §5.1: what is no address has no parts."""
     octets = message(
         """
 From: "tim, the first" <tim@example.com> (a@b.example)
@@ -266,6 +271,8 @@ To: Friends: Bea <b@example.com>, c@example.net;
 Cc: nobody
 Subject: tim@example.com
 X-Original-To: x@example.org
+X-Quoted: "a \\"b\\" c"@example.org
+X-Invalid: <dot.@example.org>
 
 """
     )
