@@ -144,8 +144,17 @@ def make_ready(services: Services, delivery: Delivery, decide: Filter) -> Ready:
 
 
 def inbox(tx: Writer, owner: str) -> int:
-    """The number of the Mailbox that mail comes into: if none has the role, the oldest one, made if need be."""
-    return _find(tx, "role='inbox'") or _find(tx, "1=1") or make_mailbox(tx, owner, "Inbox", role="inbox")
+    """The number of the Mailbox that mail comes into, made if need be.
+
+    If none has the role it is the oldest one, which was the inbox, or one that is called so; not the trash or the like.
+    """
+    older = "SELECT 1 FROM mailbox o WHERE o.account=mailbox.account AND o.id<mailbox.id"
+    return (
+        _find(tx, "role='inbox'")
+        or _find(tx, f"role IS NULL AND NOT EXISTS ({older})")
+        or _find(tx, "parent_id IS NULL AND lower(name)='inbox'")
+        or make_mailbox(tx, owner, "Inbox", role="inbox")
+    )
 
 
 def _find(tx: Reader, where: str) -> int | None:

@@ -235,6 +235,22 @@ def test_an_account_whose_inbox_lost_its_role_gets_mail_in_its_first_mailbox(
     assert bob.get("Mailbox", inbox, "totalEmails")["totalEmails"] == 1
 
 
+@pytest.mark.parametrize("other", ["", "INBOX"])
+def test_an_account_without_an_inbox_gets_another_one_and_no_mail_in_the_trash(
+    office: PostOffice, alice: Mailer, bob: Mailer, other: str
+) -> None:
+    inbox = bob.mailbox("inbox")
+    if other:
+        bob.call("Mailbox/set", create={"other": {"name": other}})
+    bob.call("Mailbox/set", update={inbox: {"role": None}})
+    assert bob.call("Mailbox/set", destroy=[inbox], onDestroyRemoveEmails=True)["destroyed"] == [inbox]
+    for _ in range(2):
+        alice.submit(alice.draft(to="bob@example.org"))
+        office.deliver()
+    filled = [one for one in bob.call("Mailbox/get", ids=None)["list"] if one["totalEmails"]]
+    assert [(one["name"], one["totalEmails"]) for one in filled] == [(other or "Inbox", 2)]
+
+
 # Octets
 
 
