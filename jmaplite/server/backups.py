@@ -26,6 +26,8 @@ from jmaplite.store.sqlite_account import FILE
 MANIFEST = "backup.json"
 _FORMAT = 1
 _PASSES = 3
+_SINCE_THE_BACKUP = 1 << 32
+"""Ids that an account may have given out since it was backed up: they will not be given out again (RFC 8620 §1.6.2)."""
 
 
 class BackupFailed(Exception):
@@ -87,8 +89,9 @@ def _copy(ground: Ground, account_id: str, directory: Path) -> None:
 def restore(config: Config, source: Path) -> int:
     """Make the store that a configuration names from a backup, under another epoch; answers how many accounts it has.
 
-    Clients fetch everything anew, for what they have may be newer than the backup. One that was broken off begins anew,
-    and until it has ended the store cannot be opened. Raises BackupFailed.
+    Clients fetch everything anew, for what they have may be newer than the backup; no id of theirs will ever be that of
+    something else. One that was broken off begins anew, and until it has ended the store cannot be opened. Raises
+    BackupFailed.
     """
     _check(source)
     path = config.store.path
@@ -112,7 +115,10 @@ def restore(config: Config, source: Path) -> int:
         ground = opened(config)
         try:
             ground.store.renew_epoch()
-            return len(ground.store.accounts())
+            accounts = ground.store.accounts()
+            for one in accounts:
+                ground.store.account(one.id).write(lambda tx: tx.skip(_SINCE_THE_BACKUP))
+            return len(accounts)
         finally:
             ground.close()
     except CannotServe as error:

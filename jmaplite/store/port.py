@@ -162,6 +162,9 @@ class Writer(Reader, Protocol):
         The values are never used twice, so that a new record's value also serves as its id.
         """
 
+    def skip(self, values: int) -> None:
+        """Leave out so many values: those that may have been used since the copy was made that the account comes of."""
+
     def text_put(self, index: str, key: int, words: Sequence[str]) -> None:
         """Enter a row of words, one string for each column of the text index; it replaces one of its key."""
 

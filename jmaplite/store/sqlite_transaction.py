@@ -18,6 +18,9 @@ _STATE = "SELECT value FROM store_type WHERE account = 1 AND type = ?"
 _STATES = "SELECT type, value FROM store_type WHERE account = 1"
 _SET_STATE = "INSERT OR REPLACE INTO store_type (account, type, value) VALUES (1, ?, ?)"
 
+_SKIPPED = ""
+"""Stands for a type where values were left out."""
+
 
 def states(session: Session) -> dict[str, int]:
     """The highest change value of every type that ever changed."""
@@ -96,6 +99,11 @@ class Ledger:
         self.values[type_name] = self.counter
         return self.counter
 
+    def skip(self, values: int) -> None:
+        """Leave out so many values; they are noted for no type."""
+        self.counter += values
+        self.values[_SKIPPED] = self.counter
+
     def mark(self) -> tuple[int, dict[str, int]]:
         """Where the values stand, for `put_back`."""
         return self.counter, dict(self.values)
@@ -152,6 +160,10 @@ class SQLiteWriter(SQLiteReader):
         if self._execute is _ended:
             _ended()
         return self._ledger.change(type_name)
+
+    def skip(self, values: int) -> None:
+        """Leave out values of the counter."""
+        self._ledger.skip(values)
 
     def text_put(self, index: str, key: int, words: Sequence[str]) -> None:
         """Enter a row of words, in place of one of the same key."""

@@ -87,6 +87,12 @@ class Site:
         with self.transfer() as mail:
             return {"/".join(box.path): box.role for box in mail.mailboxes(mail.owner(account))}
 
+    def ids(self, account: str = "ann") -> set[str]:
+        """The ids of all Emails of an account."""
+        with self.transfer() as mail:
+            owner = mail.owner(account)
+            return {email.id for box in mail.mailboxes(owner) for email in mail.emails(owner, box)}
+
     def bring(self, *found: Found, account: str = "ann") -> list[str]:
         """Import things found by other means; answers what became of each."""
         with self.transfer() as mail:

@@ -49,6 +49,20 @@ def test_states_of_before_are_not_valid_in_a_restored_store(site: Site, tmp_path
     assert epochs[0] != epochs[1]
 
 
+def test_no_id_of_before_is_that_of_something_else_in_a_restored_store(site: Site, tmp_path: Path) -> None:
+    """RFC 8620 §1.6.2: else the account would have to be another one, and clients would have to forget all of it."""
+    site.run("backup", tmp_path / "copy")
+    site.bring(Incoming("", message(98), ()))
+    lost = site.ids()
+    shutil.rmtree(tmp_path / "data")
+    site.run("restore", tmp_path / "copy")
+    kept = site.ids()
+    site.bring(Incoming("", message(99), ()))
+    assert len(lost) == len(kept) + 1
+    assert len(site.ids() - kept) == 1
+    assert site.ids() & lost == kept
+
+
 def test_a_backup_is_for_its_owner_alone_and_says_what_it_is(site: Site, tmp_path: Path) -> None:
     site.run("backup", tmp_path / "copy")
     assert (tmp_path / "copy").stat().st_mode & 0o077 == 0

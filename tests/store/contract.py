@@ -117,6 +117,13 @@ class StoreContract:
 
 
 class AccountTruths(StoreContract):
+    def test_values_that_were_left_out_are_never_used(self, store: Store) -> None:
+        account = store.account(store.create_account("ann", noting("welcome")))
+        account.write(lambda tx: tx.skip(1000))
+        account.write(noting("again"))
+        with account.read() as tx:
+            assert (tx.state("Note"), notes(tx)) == (1002, ["welcome", "again"])
+
     def test_an_account_is_filled_before_anybody_sees_it(self, store: Store) -> None:
         account_id = store.create_account("ann", noting("welcome"))
         with store.account(account_id).read() as tx:
