@@ -300,7 +300,9 @@ class SMTPSpeaker(SMTP):
         """How a message comes (RFC 3848, RFC 6531 §4.3)."""
         kind = "LMTP" if self.each_answered else "SMTP"
         name = f"UTF8{kind}" if is_utf8 else kind
-        if name == "SMTP" and self.session.extended_smtp:
+        if name == "SMTP" and not self.session.extended_smtp:
+            return name  # which has no other name over TLS
+        if name == "SMTP":
             name = "ESMTP"
         is_secure = self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
         return f"{name}S" if is_secure else name

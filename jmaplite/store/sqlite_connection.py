@@ -137,6 +137,8 @@ def translated(error: apsw.Error) -> StoreError:
     """What an SQLite error means to those who use a store."""
     if isinstance(error, _DAMAGED):
         return StoreDamaged(f"the database is damaged: {error}")
+    if isinstance(error, apsw.FullError):  # whose own words may be `not an error`
+        return StoreUnavailable("the database cannot serve now: the disk is full")
     if isinstance(error, _UNAVAILABLE):
         return StoreUnavailable(f"the database cannot serve now: {error}")
     return StoreError(str(error))

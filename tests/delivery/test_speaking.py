@@ -301,7 +301,10 @@ def test_tls_from_the_first_octet(secure: tuple[Mail, ssl.SSLContext]) -> None:
     with smtplib.SMTP_SSL("localhost", mail.port("smtps"), context=context, local_hostname="x") as peer:
         peer.sendmail("x@example.net", ["ann@example.org"], MESSAGE)
         assert "starttls" not in peer.esmtp_features
-    assert b"with ESMTPS id" in mail.emails()[0]
+    with smtplib.SMTP_SSL("localhost", mail.port("smtps"), context=context, local_hostname="x") as peer:
+        peer.helo()
+        peer.sendmail("x@example.net", ["ann@example.org"], MESSAGE + b"again\r\n")
+    assert [one.split(b" with ")[1].split()[0] for one in mail.emails()] == [b"ESMTPS", b"SMTP"]
 
 
 def test_tls_begins_once(secure: tuple[Mail, ssl.SSLContext]) -> None:

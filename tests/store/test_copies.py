@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from jmaplite.blobs.embedded import TABLES, EmbeddedBlobs
-from jmaplite.store import Change, Schema, StoreError, UnknownAccount
+from jmaplite.store import Change, Schema, StoreError, StoreUnavailable, UnknownAccount
 from jmaplite.store.sqlite import SQLiteStore
+from jmaplite.store.sqlite_connection import translated
 from tests.store.contract import PATIENCE, SCHEMA, add_note, notes, nothing, noting
 
 
@@ -180,3 +182,10 @@ def test_a_store_that_is_not_durable_is_the_same_otherwise(tmp_path: Path) -> No
         quick.account(account_id).write(noting("one"))
     with closing(SQLiteStore(tmp_path / "quick", schema)) as again, again.account(account_id).read() as tx:
         assert notes(tx) == ["one"]
+
+
+def test_a_full_disk_is_told_in_words() -> None:
+    """A copy that does not fit fails with words of SQLite that say nothing."""
+    told = translated(apsw.FullError("not an error"))
+    assert isinstance(told, StoreUnavailable)
+    assert "the disk is full" in str(told)
