@@ -83,6 +83,7 @@ def people(request: pytest.FixtureRequest) -> People:
 def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
     suite: Path, people: People, tmp_path: Path
 ) -> None:
+    """Some of its tests give a server a fixed time. What fails is tried once more, by itself."""
     settings = tmp_path / "pytest.ini"
     settings.write_text(
         "[pytest]\nmarkers =\n    integration: needs a live server\nasyncio_default_fixture_loop_scope = function\n"
@@ -118,6 +119,11 @@ def test_jmaplibs_own_live_suite_passes_but_for_what_this_server_lacks(
 
     assert report.exists(), done.stdout + done.stderr
     outcomes = read(report)
+    failed = {test for test, (found, _) in outcomes.items() if found == "failed"} - names(NOT_YET)
+    if failed:
+        methods = " or ".join(sorted(test.partition(".")[2] for test in failed))
+        done = run([*command, "-k", methods, "tests/integration"], suite, environment, timeout=50)
+        outcomes |= {test: found for test, found in read(report).items() if test in failed}
     by_outcome = {
         outcome: {test for test, (found, _) in outcomes.items() if found == outcome}
         for outcome in ("passed", "skipped", "failed")
