@@ -274,7 +274,7 @@ def _wanted(given: Given) -> Wanted:
 
 
 _WHICH = {
-    "method": Member("String", "with a call of this method"),
+    "method": Member("String", "with a call of this method, or one that fits a pattern: Email/*"),
     "account": Member("String", "about this account id"),
     "user": Member("String", "of this user"),
     "transport": Member("String", "http, websocket, eventsource or push"),

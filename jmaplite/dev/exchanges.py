@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -111,7 +112,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which exchanges to show: the newest `limit` after the one with the id `after` that have all of these."""
+    """Which exchanges to show: the newest `limit` after the one with the id `after` that have all of these.
+
+    `method` is a pattern, as of file names.
+    """
 
     method: str = ""
     account: str = ""
@@ -126,7 +130,7 @@ class Wanted:
         """Whether an exchange is of those."""
         return (
             one.id > self.after
-            and (not self.method or any(call.method == self.method for call in one.calls))
+            and (not self.method or any(fnmatchcase(call.method, self.method) for call in one.calls))
             and (not self.account or any(call.account == self.account for call in one.calls))
             and self.user in ("", one.user)
             and self.transport in ("", one.transport)

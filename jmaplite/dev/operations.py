@@ -102,7 +102,7 @@ class Operation:
                     raise Refused(400, f"{name} is required: {member.meaning}")
             else:
                 member.check(name, given[name])
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None or self.body[name].kind == "*"}
 
     def read_query(self, query: Mapping[str, str]) -> dict[str, Any]:
         """The members that a query has, as what they should be. Raises Refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 import threading
@@ -16,6 +17,7 @@ from jmaplite.core.kinds import utc_date
 from jmaplite.datatypes.submission import queue
 from jmaplite.delivery import Parcel, Reply
 from jmaplite.dev.operations import Given, Member, Operation
+from jmaplite.dev.waiting import until
 from jmaplite.directory import Directory
 from jmaplite.formats import dsn, mime
 from jmaplite.store import Writer
@@ -30,7 +32,7 @@ DELAY_SECONDS = 60
 """How long it takes, by the fixture's clock, until a message to `delay@` comes back."""
 
 LONGEST_WAIT = 30.0
-"""Seconds that a thread is kept waiting at most."""
+"""Seconds that somebody is kept waiting at most."""
 
 _OFFERS = ("DSN", "8BITMIME", "SMTPUTF8")
 _ANSWERS = {
@@ -95,6 +97,7 @@ class DevOutbox:
         self._kept: deque[Captured] = deque(maxlen=KEPT)
         self._changed = threading.Condition()
         self._count = 0
+        self._listeners: tuple[Callable[[None], None], ...] = ()
 
     @property
     def offers(self) -> Mapping[str, tuple[str, ...]]:
@@ -121,7 +124,18 @@ class DevOutbox:
                 made = Captured(self._count, parcel.sender, parcel.parameters, tuple(taken), parcel.octets, now)
                 self._kept.append(made)
                 self._changed.notify_all()
+            for listener in self._listeners:
+                listener(None)
         return replies
+
+    def listen(self, listener: Callable[[None], None]) -> Callable[[], None]:
+        """Have a function called after each message (quick); answers how to stop."""
+        self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return stop
 
     def messages(self, recipient: str = "") -> list[Captured]:
         """What was captured, the oldest first; for one recipient if it is named."""
@@ -173,12 +187,14 @@ def _local(address: str) -> str:
     return address.rpartition("@")[0].lower()
 
 
-def show(fixture: Any, given: Given) -> Any:
-    """What was captured."""
+async def show(fixture: Any, given: Given) -> Any:
+    """What was captured, as soon as it is enough. Tests may wait in numbers: that keeps no thread."""
     outbox: DevOutbox = fixture.outbox
-    wait = given.get("wait", 0)
-    found = outbox.wait(given.get("atLeast", 1) if wait else 0, recipient=given.get("recipient", ""), timeout=wait)
-    return {"messages": [one.to_json() for one in found]}
+    recipient, wanted = given.get("recipient", ""), given.get("atLeast", 1)
+    _, found = await until(
+        outbox, lambda: outbox.messages(recipient), lambda it: len(it) >= wanted, given.get("wait", 0)
+    )
+    return await asyncio.to_thread(lambda: {"messages": [one.to_json() for one in found]})
 
 
 def clear(fixture: Any, given: Given) -> Any:
@@ -187,17 +203,15 @@ def clear(fixture: Any, given: Given) -> Any:
     return {}
 
 
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/outbox",
-        "What was sent to other servers: it is captured, and goes nowhere.",
-        show,
-        {
-            "recipient": Member("String", "to this address"),
-            "wait": Member("Number", "seconds to wait until there is something", least=0, most=LONGEST_WAIT),
-            "atLeast": Member("UnsignedInt", "or so many"),
-        },
-    ),
-    Operation("DELETE", "/outbox", "Forget what was captured.", clear),
+SHOW = Operation(
+    "GET",
+    "/outbox",
+    "What was sent to other servers: it is captured, and goes nowhere.",
+    show,
+    {
+        "recipient": Member("String", "to this address"),
+        "wait": Member("Number", "seconds to wait until there is something", least=0, most=LONGEST_WAIT),
+        "atLeast": Member("UnsignedInt", "or so many"),
+    },
 )
+OPERATIONS = (Operation("DELETE", "/outbox", "Forget what was captured.", clear),)

@@ -6,10 +6,9 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from jmaplite.dev.operations import whole_number
-from jmaplite.store import Change, Feed
 
 LONGEST = 300.0
 """Seconds that may be waited."""
@@ -66,15 +65,24 @@ def holds(answer: Any, pointer: str, wanted: dict[str, Any]) -> bool:
     return True
 
 
-async def until(feed: Feed, look: Callable[[], Any], good: Callable[[Any], bool], seconds: float) -> tuple[bool, Any]:
+class Source(Protocol):
+    """What tells of changes, whatever they are."""
+
+    def listen(self, listener: Callable[[Any], None]) -> Callable[[], None]:
+        """Have a function called after each; answers how to stop."""
+
+
+async def until(
+    source: Source, look: Callable[[], Any], good: Callable[[Any], bool], seconds: float
+) -> tuple[bool, Any]:
     """Look (in a thread) until it is good or the time is over; answers whether it is, and what was seen last."""
     loop = asyncio.get_running_loop()
     stirred = asyncio.Event()
 
-    def heard(_: Change) -> None:
+    def heard(_: Any) -> None:
         loop.call_soon_threadsafe(stirred.set)
 
-    stop = feed.listen(heard)
+    stop = source.listen(heard)
     try:
         deadline = time.monotonic() + min(seconds, LONGEST)
         while True:

@@ -64,7 +64,7 @@ WAIT = Operation(
 WATCH = Operation("GET", "/exchanges/stream", "Exchanges as they are made, as server-sent events.", _elsewhere)
 
 IN_THREADS = (*OPERATIONS, *SETTINGS, *outbox.OPERATIONS)
-ALL = (*IN_THREADS, WAIT, WATCH)
+ALL = (*IN_THREADS, outbox.SHOW, WAIT, WATCH)
 
 
 def install(app: App, fixture: Fixture) -> None:
@@ -88,6 +88,12 @@ def install(app: App, fixture: Fixture) -> None:
     async def wait() -> Response:
         return await _guarded(lambda: _wait(fixture))
 
+    async def show_outbox() -> Response:
+        async def answer() -> Response:
+            return _json(await outbox.show(fixture, outbox.SHOW.read_query(request.args.to_dict())))
+
+        return await _guarded(answer)
+
     async def watch() -> Response:
         return _watch(fixture)
 
@@ -95,6 +101,7 @@ def install(app: App, fixture: Fixture) -> None:
         return _json(openapi(ALL, __version__))
 
     app.add_url_rule(API + WAIT.path, "dev_wait", wait, methods=["POST"])
+    app.add_url_rule(API + outbox.SHOW.path, "dev_outbox", show_outbox, methods=["GET"])
     app.add_url_rule(API + WATCH.path, "dev_watch", watch, methods=["GET"])
     app.add_url_rule(f"{API}/openapi.json", "dev_openapi", description, methods=["GET"])
 

@@ -41,6 +41,14 @@ def test_what_never_came_to_a_method_is_logged_too(site: Site) -> None:
     assert methods == ["POST", "OPTIONS", "POST", "POST"]
 
 
+def test_exchanges_are_found_by_a_pattern_of_methods(site: Site) -> None:
+    site.call("Email/query", limit=1)
+    site.call("Email/get", ids=[])
+    site.call("Mailbox/query")
+    for pattern, count in (("Email/*", 2), ("*/query", 2), ("Mailbox/query", 1), ("Thread/*", 0)):
+        assert len(site.control("GET", f"/exchanges?method={pattern}")["exchanges"]) == count
+
+
 def test_the_session_that_a_client_got_is_there_to_be_looked_at(site: Site) -> None:
     session = site.session()
     assert site.control("GET", "/exchanges/1")["response"] == session

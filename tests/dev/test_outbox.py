@@ -110,6 +110,18 @@ def test_the_outbox_is_read_and_emptied_over_http(site: Site) -> None:
     assert site.ask("GET", "/dev/api/outbox")[1] == {"messages": []}
 
 
+def test_whoever_waits_for_mail_holds_up_nobody(site: Site) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from jmaplite.delivery import Parcel
+
+    with ThreadPoolExecutor(40) as threads:
+        waiting = [threads.submit(site.ask, "GET", "/dev/api/outbox?wait=30") for _ in range(40)]
+        assert site.control("GET", "/clock")
+        site.fixture.outbox.send(Parcel("a@example.org", {}, [("x@there.example", {})], b"Subject: x\r\n\r\nHi"))
+        assert {len(one.result()[1]["messages"]) for one in waiting} == {1}
+
+
 @pytest.mark.parametrize("query", ["wait=x", "atLeast=-1", "what=1"])
 def test_a_wrong_question_is_refused(site: Site, query: str) -> None:
     assert site.ask("GET", f"/dev/api/outbox?{query}")[0] == 400

@@ -56,6 +56,12 @@ def test_a_pointer_is_one_of_rfc_6901(site: Site) -> None:
         site.control("POST", "/wait", {**wanted, "pointer": pointer}, status=status)
 
 
+def test_what_is_waited_for_may_be_null(site: Site) -> None:
+    wanted = {"user": "alice@example.org", "method": "Mailbox/get", "arguments": {}, "timeout": 0, "equals": None}
+    site.control("POST", "/wait", {**wanted, "pointer": "/list/0/parentId"}, status=200)
+    site.control("POST", "/wait", {**wanted, "pointer": "/list/0/name"}, status=408)
+
+
 def test_a_time_that_cannot_be_leaves_the_clock_as_it_is(site: Site) -> None:
     site.control("POST", "/clock", {"set": "2030-01-01T00:00:00Z", "frozen": True})
     before = site.control("GET", "/clock")
