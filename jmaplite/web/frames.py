@@ -145,6 +145,8 @@ class WebSocketStream(WSStream):
                 await self._close(int(told["code"]), told.get("reason"))
             case "websocket.accept":
                 await self._accept(told)
+            case "websocket.send" | "websocket.close" if self.state is ASGIWebsocketState.CLOSED:
+                pass  # we have said our last word, which is still on its way
             case _:
                 await super().app_send(message)
                 if self.state is ASGIWebsocketState.HTTPCLOSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -516,6 +517,24 @@ def test_over_http2_requests_do_not_keep_back_the_window_for_answers(site: Site)
         client.send(ev.Ping())
         assert {client.hear()["requestId"] for _ in range(20)} == {str(n) for n in range(20)}
         assert client.end() == 1000
+
+
+def test_over_http2_an_answer_that_comes_after_the_end_goes_nowhere(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    with site.socket() as connection:
+        client = Stream(connection)
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        request = {"@type": "Request", "using": [CORE], "methodCalls": [["Core/echo", {}, "0"]]}
+        octets = client.ws2.send(ev.TextMessage(json.dumps(request))) + client.ws2.send(ev.BytesMessage(b"x"))
+        client.h2.send_data(client.number, octets)
+        client._flush()
+        for _ in range(5):
+            assert site.call(["Core/echo", {}, "0"]).status == 200
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 65535})
+        client._flush()
+        assert client.ended() == 1003
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 def test_over_http2_a_stream_that_is_ended_or_reset_is_over(site: Site) -> None:
