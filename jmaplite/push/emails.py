@@ -106,17 +106,20 @@ def email_push(
 
 
 def _arrived(ctx: Context, tx: Reader, emails: DataType, wanted: Any, since: int) -> list[int]:
-    """The numbers of messages that arrived after a value and that a filter lets through, in order."""
+    """The numbers of messages that arrived after a value and that a filter lets through, in order.
+
+    One that was begun again in another Thread has a number above it, and was born before (RFC 8621 §3).
+    """
     conditions = [_UNREAD] if wanted is None else [_UNREAD, wanted]
     node = parse_filter(emails, ctx, tx, {"operator": "AND", "conditions": conditions})
     records = emails.records
     predicates = Predicates(records.table.name, records.order_key, "s", own_row=True)
     where = predicates.sql(node)
     sql = (
-        f"SELECT s.id FROM {records.table.name} s WHERE s.account=? AND s.id>? AND {where} ORDER BY s.id DESC"
-        f" LIMIT {MOST_PENDING}"
+        f"SELECT s.id FROM {records.table.name} s WHERE s.account=? AND s.id>? AND s.born>? AND {where}"
+        f" ORDER BY s.id DESC LIMIT {MOST_PENDING}"
     )
-    return sorted(row[0] for row in tx.rows(sql, tx.account, since, *predicates.parameters))
+    return sorted(row[0] for row in tx.rows(sql, tx.account, since, since, *predicates.parameters))
 
 
 def _fitting(

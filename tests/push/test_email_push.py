@@ -58,6 +58,19 @@ def test_only_what_the_filter_lets_through_is_told(server: PushServer, receiver:
         assert receiver.next().read(alice.reader)["emails"] == [{"id": two["id"]}]
 
 
+def test_what_changes_its_thread_is_no_news(server: PushServer, receiver: Receiver) -> None:
+    """It has another id then (RFC 8621 §3), and has been told of all the same."""
+    alice = server.device()
+    with server.sending(throttle=0):
+        subscribe(alice, receiver, properties=["messageId"])
+        for name in "ab":
+            alice.import_(message(message_id=name))
+            assert receiver.next().read(alice.reader)["emails"] == [{"messageId": [name]}]
+        alice.import_(message(message_id="c", references=["a", "b"]))
+        assert receiver.next().read(alice.reader)["emails"] == [{"messageId": ["c"]}]
+    assert len({one["threadId"] for one in alice.call("Email/get", properties=["threadId"])["list"]}) == 1
+
+
 def test_neither_drafts_nor_what_is_read_are_news(server: PushServer, receiver: Receiver) -> None:
     alice = server.device()
     with server.sending(throttle=0):

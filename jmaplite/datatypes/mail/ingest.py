@@ -184,6 +184,7 @@ def insert(
         "changed": number,
         "moved": number,
         "keyed": number,
+        "born": number,
         "arrival": placing.arrival,
         "thread": thread,
         "size": prepared.staged.size,

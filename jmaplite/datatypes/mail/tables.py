@@ -42,6 +42,7 @@ EMAIL = Table(
         Column("changed", "integer"),
         Column("moved", "integer"),
         Column("keyed", "integer"),
+        Column("born", "integer", default=0),
         Column("arrival", "integer"),
         Column("thread", "integer"),
         Column("boxes", "integer"),
@@ -70,6 +71,7 @@ EMAIL = Table(
     ),
     clustered=False,
 )
+"""Emails. `born` is the id with which one came in: it has another once its Thread has changed."""
 
 EMAIL_MAILBOX = Table(
     "email_mailbox",
