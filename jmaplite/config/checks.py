@@ -21,6 +21,7 @@ _FOR = {"url": ("jmap",), "proxy.trusted-networks": ("jmap", "admin")}
 """Options of a listener that mean something with some protocols only."""
 
 _DIRECTORY = "directory.<id>"
+_SMTP = 25
 
 
 def check(settings: Settings) -> None:
@@ -87,6 +88,15 @@ def _listeners_have_nothing_of_another_protocol(settings: Settings) -> None:
             if protocol is not None and protocol.value not in protocols and setting.value:
                 wanted = " or ".join(map(quoted, protocols))
                 wrong(settings, setting, f"is for protocol {wanted}, and this one is {quoted(protocol.value)}")
+
+
+def _lmtp_is_elsewhere_than_smtp(settings: Settings) -> None:
+    """RFC 2033 §5."""
+    for names, bind in settings.all(f"{_LISTENER}.bind").items():
+        protocol = settings.get(f"{_LISTENER}.protocol", names)
+        for element, address in enumerate(bind.value):
+            if protocol is not None and protocol.value == "lmtp" and address.path is None and address.port == _SMTP:
+                wrong(settings, bind, "LMTP must not be spoken on port 25, which is that of SMTP", element)
 
 
 def _tls_has_a_version(settings: Settings) -> None:
@@ -281,6 +291,7 @@ _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _tls_has_a_version,
     _ciphers_are_there,
     _listeners_have_nothing_of_another_protocol,
+    _lmtp_is_elsewhere_than_smtp,
     _certificate_files_exist,
     _keys_belong_to_their_certificates,
     _store_may_be_a_directory,

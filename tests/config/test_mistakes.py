@@ -212,6 +212,10 @@ def test_a_wrong_value_says_what_was_expected_and_what_was_found(key: str, value
             "proxy.trusted-networks: expected a network",
         ),
         (
+            'protocol = "lmtp"\nbind = ["1.2.3.4:24", "1.2.3.4:25"]',
+            "bind: LMTP must not be spoken on port 25, which is that of SMTP",
+        ),
+        (
             'protocol = "lmtp"\nbind = "1.2.3.4:1"\nproxy.trusted-networks = "10.0.0.1"',
             "proxy.trusted-networks: is for protocol 'jmap' or 'admin', and this one is 'lmtp'",
         ),
