@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import smtplib
+import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ import pytest
 from jmaplite.datatypes.submission import queue
 from jmaplite.server.extension import Extension
 from tests.delivery.conftest import Mail, started
+from tests.delivery.sink import PATIENCE
 
 USING = [
     "urn:ietf:params:jmap:core",
@@ -185,11 +187,10 @@ def wait_until(post: Post, done: Callable[[], bool]) -> None:
     feed, came = post.mail.server.parts.ground.store.feed, Event()
     stop = feed.listen(lambda change: came.set())
     try:
-        for _ in range(100):
-            if done():
-                return
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, "it has not come about"
             came.wait(0.3)
             came.clear()
     finally:
         stop()
-    raise AssertionError("it has not come about")

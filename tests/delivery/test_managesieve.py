@@ -389,7 +389,7 @@ def test_sieve_connect_keeps_scripts_here_by_starttls(secured: Post, tmp_path: P
         base = ["--server", "localhost", "--port", str(secured.mail.port("sieve")), "--4", "--user", "ann"]
         base += ["--authmech", "PLAIN", "--tlscafile", str(tmp_path / "ca.pem"), "--passwordfd", "0"]
         done = subprocess.run(
-            [program, *base, *map(str, options)], input="pw\n", capture_output=True, text=True, timeout=20, check=False
+            [program, *base, *map(str, options)], input="pw\n", capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
