@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,29 @@ def test_clear_makes_every_email_a_thread_of_its_own_until_a_rebuild(site: Site)
     site.rebuild()
     assert site.groups() == groups("abc")
     assert conversations.audit(site.services, site.client.account) == []
+
+
+def test_a_thread_of_many_emails_is_put_together_in_steps(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that others may write in between."""
+    monkeypatch.setattr(conversations, "_EMAILS", 2)
+    written: list[int] = []
+    write = conversations._write
+
+    def counting(*given: Any) -> int:
+        written.append(write(*given))
+        return written[-1]
+
+    monkeypatch.setattr(conversations, "_write", counting)
+    site.reopen(OFF)
+    for before, name in zip(" abcdefg", "abcdefgh", strict=True):
+        site.add(name, before)
+    site.reopen(Threading())
+    assert site.rebuild() == conversations.Told(threads=1, moved=7)
+    assert max(written) == 2
+    assert site.groups() == groups("abcdefgh")
+    assert conversations.audit(site.services, site.client.account) == []
+    assert site.add("i", "c") == site.add("j", "h")
+    assert site.groups() == groups("abcdefghij")
 
 
 @pytest.mark.parametrize("work", [conversations.rebuild, conversations.clear])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orjson import loads
@@ -234,13 +234,26 @@ def _assigned(groups: Sequence[Group]) -> list[tuple[Group, int | None]]:
 def _parts(assigned: Sequence[tuple[Group, int | None]]) -> Iterator[Sequence[tuple[Group, int | None]]]:
     part: list[tuple[Group, int | None]] = []
     moving = 0
-    for group, thread in assigned:
+    for group, thread in _in_steps(assigned):
         part.append((group, thread))
         moving += sum(filed.thread != thread for filed in group.emails)
         if moving >= _EMAILS or len(part) >= _STEP:
             yield part
             part, moving = [], 0
     yield part
+
+
+def _in_steps(assigned: Iterable[tuple[Group, int | None]]) -> Iterator[tuple[Group, int | None]]:
+    """The same, a group of many Emails in pieces, of which the last knows the keys of them all."""
+    for group, thread in assigned:
+        emails = group.emails
+        if thread is not None and len(emails) > _EMAILS:
+            last = (len(emails) - 1) // _EMAILS * _EMAILS
+            for begin in range(0, last, _EMAILS):
+                yield Group(emails[begin : begin + _EMAILS]), thread
+            yield Group(emails[last:], group.keys), thread
+        else:
+            yield group, thread
 
 
 def _write(
