@@ -46,6 +46,7 @@ REFUSED: dict[str, str] = {
     "jmap.protocol.calendar": "is not there: calendars are not served",
     "jmap.folders.shared": "is a folder of IMAP: to a client of JMAP, what is shared is an account beside its own",
     "jmap.email.encryption": _AT_REST,
+    "jmap.encryption": _AT_REST,
     "storage.data": _STORES,
     "storage.blob": _STORES,
     "storage.fts": f"{_STORES}, and {_SEARCH}",
