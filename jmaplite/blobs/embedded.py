@@ -72,7 +72,7 @@ _MAY_READ = (
 _NOTE_UPLOAD = (
     'INSERT INTO blob_upload (account, digest, "user", time, waiting) VALUES (?, ?, ?, ?, CASE WHEN EXISTS '
     "(SELECT 1 FROM blob_reference WHERE account = ? AND digest = ?) THEN 0 ELSE 1 END) "
-    'ON CONFLICT (account, digest, "user") DO UPDATE SET time = excluded.time'
+    'ON CONFLICT (account, digest, "user") DO UPDATE SET time = excluded.time, waiting = excluded.waiting'
 )
 _REFERRING = "SELECT number FROM blob_reference WHERE account = ? AND digest = ? AND type = ? ORDER BY number"
 _REFER = (

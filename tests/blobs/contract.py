@@ -239,6 +239,16 @@ class RoomTruths(BlobsContract):
         assert place.make_room("ann", files=0, octets=0) == 0
         assert all(map(place.there, (referred, again, other)))
 
+    def test_what_nothing_refers_to_any_more_takes_room_when_it_is_uploaded_again(self, place: Place) -> None:
+        digest = place.put(b"one", now=1)
+        place.refer(digest)
+        place.unrefer(digest)
+        assert place.make_room("ann", files=0, octets=0) == 0
+
+        place.put(b"one", now=2)
+        place.make_room("ann", files=0, octets=0)
+        assert not place.may_read(digest, "ann")
+
     def test_a_blob_that_somebody_else_uploaded_too_stays_with_them(self, place: Place) -> None:
         digest = place.put(b"both", "ann")
         place.put(b"both", "bob")
