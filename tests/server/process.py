@@ -36,7 +36,7 @@ secret = "demo"
 """
 
 DEMO = basic("demo", "demo")
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Process:
