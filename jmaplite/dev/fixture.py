@@ -192,6 +192,11 @@ class Fixture(Extension):
         return self._server.urls
 
     @property
+    def ending(self) -> asyncio.Event:
+        """Set, in the event loop, when the server is about to stop."""
+        return self._hub.ending
+
+    @property
     def services(self) -> Services:
         """What requests share."""
         return self.engine.services

@@ -191,9 +191,8 @@ async def show(fixture: Any, given: Given) -> Any:
     """What was captured, as soon as it is enough. Tests may wait in numbers: that keeps no thread."""
     outbox: DevOutbox = fixture.outbox
     recipient, wanted = given.get("recipient", ""), given.get("atLeast", 1)
-    _, found = await until(
-        outbox, lambda: outbox.messages(recipient), lambda it: len(it) >= wanted, given.get("wait", 0)
-    )
+    seconds, ending = given.get("wait", 0), fixture.ending
+    _, found = await until(outbox, lambda: outbox.messages(recipient), lambda it: len(it) >= wanted, seconds, ending)
     return await asyncio.to_thread(lambda: {"messages": [one.to_json() for one in found]})
 
 

@@ -128,6 +128,8 @@ class FixtureHub(Hub):
         self.faults = faults
         self.exchanges = exchanges
         self.listening: set[Watcher] = set()
+        self.ending = asyncio.Event()
+        """Set when the server is about to stop."""
         self._clock = clock
         self._patient: dict[asyncio.Timeout, _Patience] = {}
 
@@ -135,6 +137,11 @@ class FixtureHub(Hub):
         """Begin to listen."""
         super().start()
         self._clock.listen(self._clock_moved)
+
+    def end(self) -> None:
+        """End every watcher, and whoever else waits for something: the server stops."""
+        super().end()
+        self.ending.set()
 
     def look_anew(self) -> None:
         """Find out who is there, since somebody may have gone; safe to call from any thread."""

@@ -73,9 +73,12 @@ class Source(Protocol):
 
 
 async def until(
-    source: Source, look: Callable[[], Any], good: Callable[[Any], bool], seconds: float
+    source: Source, look: Callable[[], Any], good: Callable[[Any], bool], seconds: float, ending: asyncio.Event
 ) -> tuple[bool, Any]:
-    """Look (in a thread) until it is good or the time is over; answers whether it is, and what was seen last."""
+    """Look (in a thread) until it is good or the time is over; answers whether it is, and what was seen last.
+
+    The time is over at the latest when `ending` is set.
+    """
     loop = asyncio.get_running_loop()
     stirred = asyncio.Event()
 
@@ -91,7 +94,7 @@ async def until(
             left = deadline - time.monotonic()
             if good(seen):
                 return True, seen
-            if left <= 0:
+            if left <= 0 or ending.is_set():
                 return False, seen
             try:
                 async with asyncio.timeout(min(left, _GLANCE)):

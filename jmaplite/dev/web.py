@@ -171,16 +171,16 @@ async def _wait(fixture: Fixture) -> Response:
         return response[0] != "error" and holds(response[1], given.get("pointer", ""), given)
 
     feed = fixture.engine.services.store.feed
-    fulfilled, seen = await until(feed, look, good, given.get("timeout", 10))
+    fulfilled, seen = await until(feed, look, good, given.get("timeout", 10), fixture.ending)
     return _json({"fulfilled": fulfilled, "response": seen}, 200 if fulfilled else 408)
 
 
 def _watch(fixture: Fixture) -> Response:
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Exchange] = asyncio.Queue(_QUEUED)
+    queue: asyncio.Queue[Exchange | None] = asyncio.Queue()
 
     def put(one: Exchange) -> None:
-        if not queue.full():
+        if queue.qsize() < _QUEUED:
             queue.put_nowait(one)
 
     def heard(one: Exchange) -> None:
@@ -188,13 +188,15 @@ def _watch(fixture: Fixture) -> Response:
 
     async def lines() -> AsyncIterator[bytes]:
         stop = fixture.exchanges.listen(heard)
+        ended = asyncio.ensure_future(fixture.ending.wait())
+        ended.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             yield b": exchanges as they are made\n\n"
-            while True:
-                one = await queue.get()
+            while (one := await queue.get()) is not None:
                 yield b"id: %d\nevent: exchange\ndata: %s\n\n" % (one.id, orjson.dumps(one.summary()))
         finally:
             stop()
+            ended.cancel()
 
     answer = Response(lines(), content_type="text/event-stream; charset=utf-8")
     answer.timeout = None

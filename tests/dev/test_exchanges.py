@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from jmaplite.dev.exchanges import Exchanges
+from jmaplite.dev.in_process import FixtureServer
+from jmaplite.dev.waiting import until
 from tests.dev.conftest import USING, Site
 from tests.dev.test_pushes import ALICE, change, rule, served, stream, wait_until_fired
 from tests.web import sockets
@@ -127,3 +135,24 @@ def test_to_ask_again_after_each_change_is_no_polling(site: Site) -> None:
         for _ in range(7):
             site.call("Mailbox/get", ids=None)
         assert "polling" in warnings(site)
+
+
+def test_a_server_that_stops_ends_who_looks_on() -> None:
+    with FixtureServer() as server, ThreadPoolExecutor(1) as threads:
+        parts = urlsplit(server.url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)) as connection:
+            connection.request("GET", "/dev/api/exchanges/stream")
+            response = connection.getresponse()
+            read = threads.submit(response.read)
+            server.client("alice-token").call("Core/echo")
+            server._closing.close()
+            assert read.result().count(b"event: exchange") == 2
+
+
+def test_a_server_that_stops_ends_who_waits() -> None:
+    async def waited() -> tuple[bool, Any]:
+        ending = asyncio.Event()
+        ending.set()
+        return await until(Exchanges(), lambda: "seen", lambda _: False, 300, ending)
+
+    assert asyncio.run(waited()) == (False, "seen")
