@@ -236,6 +236,10 @@ class HTTP2(H2Protocol):
                 stream := self.streams.get(event.stream_id), WebSocketStream
             ):
                 self._put_by(stream, event)
+            elif isinstance(event, h2.events.StreamReset):
+                await super()._handle_events([event])
+                if (outbox := self.stream_buffers.get(event.stream_id)) is not None:
+                    await outbox.close()  # or it would wait for a window that does not come
             elif isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
                 # The connection has room for others again; the stream has none, so that the peer stops.
                 self.connection.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)

@@ -252,6 +252,18 @@ def test_an_upgrade_from_http_1_1_is_taken_up(site: Site) -> None:
     assert octets.startswith(b"HTTP/1.1 101")
 
 
+def test_an_answer_that_is_reset_waits_for_no_window() -> None:
+    with serving_fakes(FakeEngine(lambda body: bytes(500_000))) as site, site.socket() as connection:
+        client = Client(connection)
+        numbers = [client.post("/jmap/", b"1") for _ in range(3)]
+        while not all(client.streams[number].headers for number in numbers):
+            client.receive()
+        for number in numbers:
+            client.h2.reset_stream(number)
+        client.flush()
+        until(lambda: site.loop.tasks() <= 2)  # those of the connection
+
+
 def test_a_flood_of_resets_ends_its_own_connection_at_most(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with site.socket() as connection:
         client = Client(connection)
