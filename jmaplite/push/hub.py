@@ -272,13 +272,15 @@ class Hub:
 
     def _show(self, looking: list[tuple[Watcher, str]]) -> None:
         """Have watchers look, some at a time: the first are told before the last have looked. Then the job is done."""
-        for watcher, account_id in looking[:LOOKERS]:
-            watcher.look(account_id, self.serial)
-        if len(looking) > LOOKERS:
-            self._loop.call_soon(self._show, looking[LOOKERS:])
-            return
-        self._is_reading = False
-        self._read_some()
+        try:
+            for watcher, account_id in looking[:LOOKERS]:
+                watcher.look(account_id, self.serial)
+        finally:
+            if len(looking) > LOOKERS:
+                self._loop.call_soon(self._show, looking[LOOKERS:])
+            else:
+                self._is_reading = False
+                self._read_some()
 
     def _patrol(self) -> None:
         """Begin a round, or begin it anew."""

@@ -178,6 +178,35 @@ async def test_of_many_the_first_are_told_before_the_last_have_looked(scene: Sce
 
 
 @scene
+async def test_what_goes_wrong_with_one_does_not_end_the_telling_of_others(scene: Scene) -> None:
+    broken, other = scene.watch(throttle=0), scene.watch(throttle=0)
+    for watcher in (broken, other):
+        await watcher.next()
+    look, failed = Watcher.look, asyncio.Event()
+
+    def look_or_fail(self: Watcher, *what: Any) -> None:
+        if self is broken:
+            raise RuntimeError
+        look(self, *what)
+
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda *_: failed.set())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watcher, "look", look_or_fail)
+        waiting = [asyncio.create_task(watcher.next()) for watcher in (broken, other)]
+        await asyncio.sleep(0)
+        scene.change(scene.one, "A")
+        await failed.wait()
+    loop.set_exception_handler(handler)
+    scene.change(scene.one, "B")
+    told = [found.changed[scene.one] for found in await asyncio.gather(*waiting)]
+    if "B" not in told[1]:  # it was told of A at once
+        told[1] = (await other.next()).changed[scene.one]
+    assert all(found["B"] == scene.state(scene.one, "B") for found in told)
+
+
+@scene
 async def test_who_wants_other_types_is_told_what_waits_all_the_same(scene: Scene) -> None:
     watcher = scene.watch("A")
     await watcher.next()
