@@ -119,9 +119,9 @@ class Sieve:
     header_size: int = option(
         f"{_LIMITS}header-size", SIZE, "Octets of a header field that a script adds.", default=1024
     )
-    includes: int = option(f"{_LIMITS}includes", at_least(0), "Scripts that one run may include.", default=3)
+    includes: int = option(f"{_LIMITS}includes", at_least(0), "Scripts that one run may include.", default=10)
     nested_includes: int = option(
-        f"{_LIMITS}nested-includes", at_least(0), "Included scripts within each other.", default=3
+        f"{_LIMITS}nested-includes", at_least(0), "Scripts within each other, the outermost counted.", default=3
     )
     cpu: int = option(f"{_LIMITS}cpu", at_least(1), "Steps of one run.", default=5000)
     max_redirects: int = option(

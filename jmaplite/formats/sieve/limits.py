@@ -27,8 +27,9 @@ class Limits:
     local_variables: int = 128
     header_size: int = 1024
     """Of a header field that a script adds."""
-    includes: int = 3
+    includes: int = 10
     nested_includes: int = 3
+    """The script itself is the first (RFC 6609 §3.1)."""
     cpu: int = 5000
     """Commands and tests that one run may execute."""
     work: int = 256_000_000
