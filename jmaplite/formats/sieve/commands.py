@@ -17,6 +17,7 @@ from jmaplite.formats.sieve.strings import Template
 
 _FIELD_WORK = 16  # octets' worth of work to look at the name of a field
 _URL_WORK = 10  # to encode an octet
+_OPTION_WORK = 150  # to look at an option
 _REGEX_SPECIAL = re.compile(rb"[\\^$.\[\]|()?*+{}]")
 _WILDCARD = re.compile(rb"[\\*?]")
 
@@ -27,7 +28,7 @@ def _shown(flags: tuple[str, ...]) -> str:
 
 def _flags_of(machine: Machine, node: Node) -> tuple[str, ...]:
     if "flags" in node.tags:
-        return names.flags(machine.texts(node.tags["flags"]))
+        return names.flags(machine.words(node.tags["flags"]))
     return machine.flags
 
 
@@ -68,7 +69,7 @@ def _fileinto(machine: Machine, node: Node) -> str:
 
 
 def _redirect(machine: Machine, node: Node) -> str:
-    address = names.address(machine.text(node.positional[0]))
+    address = machine.address(machine.text(node.positional[0]))
     if address is None:
         raise machine.fail("this is not an address")
     limits = machine.limits
@@ -105,7 +106,7 @@ def _fcc(machine: Machine, node: Node) -> Fcc | None:
         return None
     return Fcc(
         _mailbox(machine, node.tags["fcc"]),
-        names.flags(machine.texts(node.tags["flags"])) if "flags" in node.tags else (),
+        names.flags(machine.words(node.tags["flags"])) if "flags" in node.tags else (),
         "create" in node.tags,
         machine.optional_string(node, "specialuse"),
         machine.optional_string(node, "mailboxid"),
@@ -141,7 +142,7 @@ def _vacation(machine: Machine, node: Node) -> str:
         mime = b"mime" if "mime" in tags else None
         key = key_of(_source(tags.get("subject")), _source(tags.get("from")), mime, _source(node.positional[0]))
     addresses = tuple(
-        found for each in machine.texts(tags.get("addresses", ())) if (found := names.address(each)) is not None
+        found for each in machine.texts(tags.get("addresses", ())) if (found := machine.address(each)) is not None
     )
     machine.send()
     machine.vacation = Vacation(
@@ -172,7 +173,7 @@ def _notify(machine: Machine, node: Node) -> str:
     importance = machine.optional_string(node, "importance") or "2"
     if importance not in ("1", "2", "3"):
         raise machine.fail("importance is '1', '2' or '3'")
-    options = machine.texts(node.tags.get("options", ()))
+    options = machine.texts(node.tags.get("options", ()), _OPTION_WORK)
     if not all(map(names.NOTIFY_OPTION.fullmatch, options)):
         raise machine.fail("an option is written 'name=value'")
     fcc = _fcc(machine, node)
@@ -228,7 +229,7 @@ def _flag_action(machine: Machine, node: Node) -> str:
     name, given = node.positional
     reference = None if name is None else machine.reference(machine.text(name))
     before = machine.flags if reference is None else names.flags([machine.variable(reference)])
-    new = names.flags(machine.texts(given))
+    new = names.flags(machine.words(given))
     if node.name == "addflag":
         new = names.flags(flag.encode() for flag in (*before, *new))
     elif node.name == "removeflag":

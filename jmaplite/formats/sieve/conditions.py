@@ -168,7 +168,7 @@ def _addresses(machine: Machine, node: Node, fields: Iterable[Field]) -> Iterato
 def _envelope(machine: Machine, node: Node) -> bool:
     values = []
     is_count = node.match is not None and node.match.kind == "count"
-    for part in machine.texts(node.positional[0]):
+    for part in machine.texts(node.positional[0], _PART_WORK):
         if part.lower() not in names.ENVELOPE_PARTS:
             raise machine.fail(f"the envelope has no part {part.decode('utf-8', 'replace')!r}")
         is_sender = part.lower() == b"from"
@@ -253,7 +253,7 @@ def _hasflag(machine: Machine, node: Node) -> bool:
     assert match is not None
     if match.kind in ("count", "value", "regex", "matches"):
         return machine.matches(node, values)
-    keys = [word for key in machine.texts(node.positional[-1]) for word in key.split(b" ") if word]
+    keys = [word for key in machine.words(node.positional[-1]) for word in key.split(b" ") if word]
     return _has_any(machine, node, values, keys)
 
 

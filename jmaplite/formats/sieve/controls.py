@@ -11,6 +11,8 @@ from jmaplite.formats.sieve.errors import SieveError
 from jmaplite.formats.sieve.machine import Break, Frame, Machine, Return, Stop, Trace
 from jmaplite.formats.sieve.nodes import Node
 
+_NAME_WORK = 300  # octets' worth of work to see which variable a name means
+
 Actions = Mapping[str, Callable[[Machine, Node], str]]
 """Action commands by name; each tells in words what it did."""
 
@@ -68,7 +70,7 @@ def _control(machine: Machine, node: Node, actions: Actions) -> None:
 
 
 def _global(machine: Machine, node: Node) -> None:
-    for name in machine.texts(node.positional[0]):
+    for name in machine.texts(node.positional[0], _NAME_WORK):
         reference = machine.reference(name)
         if reference.name in machine.frame.variables:
             raise machine.fail(f"the variable {reference.name!r} has been set before it was made global")

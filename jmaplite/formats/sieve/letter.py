@@ -38,7 +38,7 @@ class Field:
     @property
     def cost(self) -> int:
         """How many octets' work its addresses are, most of it the first time."""
-        return 20 * len(self.raw) if self._addresses is None else 100 * len(self._addresses)
+        return 100 * len(self.raw) if self._addresses is None else 100 * len(self._addresses)
 
     @property
     def addresses(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jmaplite.formats.sieve import dates
+from jmaplite.formats.sieve import dates, names
 from jmaplite.formats.sieve.actions import Action, DuplicateMark, FileInto, Keep, Redirect, Reject, Vacation
 from jmaplite.formats.sieve.errors import SieveError
 from jmaplite.formats.sieve.letter import Edited, Letter, Section
@@ -16,6 +16,12 @@ from jmaplite.formats.sieve.outside import Outside
 from jmaplite.formats.sieve.strings import Reference, Template, shortened, variable
 
 _LONGEST_EXPANSION = 65_536
+_PIECE_WORK = 32
+_ITEM_WORK = 50
+_FLAG_WORK = 20
+_ADDRESS_WORK = 250
+"""How many octets' worth of work it is to put a piece into a string, to look at a string of a list, at an octet of
+flags, or at one of an address."""
 
 
 class Stop(Exception):
@@ -155,13 +161,25 @@ class Machine:
             length += len(piece)
             if length > _LONGEST_EXPANSION:
                 break
-        self.charge(length)
+        self.charge(length + _PIECE_WORK * len(pieces))
         return b"".join(pieces)[:_LONGEST_EXPANSION]
 
-    def texts(self, value: Value | None) -> list[bytes]:
-        """The strings of a list with their variables replaced."""
+    def texts(self, value: Value | None, work: int = _ITEM_WORK) -> list[bytes]:
+        """The strings of a list with their variables replaced; each is so much work."""
         assert isinstance(value, tuple)
+        self.charge(work * len(value))
         return [self.text(each) for each in value]
+
+    def words(self, value: Value | None) -> list[bytes]:
+        """The strings of a list with flags in them."""
+        found = self.texts(value)
+        self.charge(_FLAG_WORK * sum(map(len, found)))
+        return found
+
+    def address(self, value: bytes) -> str | None:
+        """The address of a sieve-address; None if it is none."""
+        self.charge(_ADDRESS_WORK * len(value))
+        return names.address(value)
 
     def string(self, value: Value | None) -> str:
         """A string as Unicode, whatever is no UTF-8 replaced."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,10 @@ _REGEX_WORK = 250
 
 _KEY_WORK = 150
 """What it costs to look at a pattern at all."""
+
+_VALUE_WORK = 30
+_PAIR_WORK = 12
+"""What it costs to look at a value, and to compare it with a key."""
 
 _CASE_WORK = 10
 """How much more an octet of a value costs of which every character is looked up."""
@@ -78,6 +82,13 @@ class Match:
             return prepared
         return (_glob if len(key) <= _MOST_CACHED else Glob)(prepared, not self.comparator.keeps_length)
 
+    def _prepared(self, keys: Sequence[bytes], charge: Charge) -> Iterator[Any]:
+        for key in keys:
+            prepared = self._prepare(key)
+            if self.kind == "regex":
+                charge(prepared.size * _REGEX_WORK)
+            yield prepared
+
     def first(self, values: Iterable[bytes], keys: Sequence[bytes] | None, charge: Charge) -> list[bytes] | None:
         """The first value that matches any key, and after it what its wildcards stand for; None if none does.
 
@@ -87,11 +98,11 @@ class Match:
         if prepared is None:
             assert keys is not None
             charge(sum(map(len, keys)) * (_PATTERN_WORK if self.kind in ("matches", "regex") else 1))
-            prepared = tuple(self._prepare(key) for key in keys)
+            prepared = tuple(self._prepared(keys, charge))
         key_set = self.key_set
         for value in values:
             looked_up = not self.comparator.keeps_length and not value.isascii()
-            charge(len(value) * (_CASE_WORK if looked_up else 1) + 1)
+            charge(len(value) * (_CASE_WORK if looked_up else 1) + _VALUE_WORK)
             if key_set is not None:
                 if self.comparator.prepare(value) in key_set:
                     return [value]
@@ -104,9 +115,9 @@ class Match:
 
     def _compares(self, value: Any, keys: Sequence[Any], charge: Charge) -> bool:
         if self.kind == "contains":
-            charge(len(value) * len(keys))
+            charge((len(value) + _PAIR_WORK) * len(keys))
             return any(key in value for key in keys)
-        charge(len(keys))
+        charge(_PAIR_WORK * len(keys))
         relation = self.relation
         return any(relation(value, key) for key in keys)
 

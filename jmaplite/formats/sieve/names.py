@@ -29,6 +29,7 @@ _KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]{1,255}")
 _LONGEST_MAILBOX = 1024
 _LONGEST_SCRIPT_NAME = 512
 _LONGEST_ADDRESS = 512
+_LONGEST_LIST = 8192
 
 
 def is_address(value: str) -> bool:
@@ -51,7 +52,7 @@ def address(value: bytes) -> str | None:
 
 def mailbox_list(value: bytes) -> list[str]:
     """The addresses of a mailbox-list (RFC 5322 §3.4); empty if it is none."""
-    if b"\r" in value or b"\n" in value or b"\0" in value:
+    if len(value) > _LONGEST_LIST or b"\r" in value or b"\n" in value or b"\0" in value:
         return []
     groups = mime.grouped_addresses(value)
     if any(group["name"] is not None for group in groups):

@@ -338,7 +338,10 @@ def test_greedy_scripts_come_to_an_end(body: str) -> None:
 
 def is_too_much(body: str, octets: bytes, work: int) -> bool:
     """Whether a script would take more work than it may."""
-    head = 'require ["variables", "body", "imap4flags", "enotify", "date", "comparator-i;unicode-casemap"];\n'
+    names = (
+        "variables body imap4flags enotify date comparator-i;unicode-casemap foreverypart mime include regex envelope"
+    )
+    head = "require [" + ", ".join(f'"{name}"' for name in [*names.split(), "vacation", "relational"]) + "];\n"
     script = read((head + body).encode())
     assert isinstance(script, Script)
     error = run(script, octets, limits=Limits(work=work)).error
@@ -364,6 +367,42 @@ def test_slow_work_counts_more(slow: str, plain: str, octets: bytes) -> None:
     given = f'set "a" "{"x" * 4000}"; set "b" "{"g " * 2000}"; '
     assert is_too_much(given + slow, octets, 60_000)
     assert not is_too_much(given + plain, octets, 60_000)
+
+
+def listed(item: str, count: int = 1000) -> str:
+    return "[" + ", ".join([f'"{item}"'] * count) + "]"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f'if string {listed("${q}${q}", 100)} "x" {{}}',
+        f'if string {listed("")} "x" {{}}',
+        f"if exists :mime {listed('a')} {{}}",
+        f'if header :mime {listed("a")} "x" {{}}',
+        f'if header :mime :param {listed("a")} "b" "x" {{}}',
+        f'if envelope {listed("from")} "x" {{}}',
+        f'if string :contains "" {listed("x")} {{}}',
+        f'if string :value "gt" "" {listed("x")} {{}}',
+        f'if string :regex "x" {listed("(a?){99}${q}", 5)} {{}}',
+        f"addflag {listed('a ' * 200, 1)};",
+        f"keep :flags {listed('a ' * 200, 1)};",
+        f"if hasflag {listed('a ' * 200, 1)} {{}}",
+        f"global {listed('a')};",
+        f'notify :options {listed("a=b")} "mailto:a@b.example";',
+    ],
+)
+def test_what_costs_no_octet_of_the_message_costs_nevertheless_in_a_loop(command: str) -> None:
+    parts = b"--b\r\n\r\na\r\n" * 1000
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+    assert not is_too_much(command, octets, 2_000_000)
+    assert is_too_much(f"foreverypart {{ {command} }}", octets, 2_000_000)
+
+
+def test_what_is_too_long_for_an_address_is_not_looked_at() -> None:
+    given = f'set "a" "{"<@" * 2000}"; '
+    assert not is_too_much(given + 'vacation :addresses ["${a}"] "x";', A, 2_000_000)
+    assert is_too_much(given + f'vacation :addresses {listed("${a}", 3)} "x";', A, 2_000_000)
 
 
 def test_html_is_made_text_of_once() -> None:
