@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from urllib.parse import quote_from_bytes
 
@@ -17,9 +16,10 @@ from jmaplite.formats.sieve.strings import Template
 
 _FIELD_WORK = 16  # octets' worth of work to look at the name of a field
 _URL_WORK = 10  # to encode an octet
+_MODIFIER_WORK = 3  # to change or quote an octet
 _OPTION_WORK = 150  # to look at an option
-_REGEX_SPECIAL = re.compile(rb"[\\^$.\[\]|()?*+{}]")
-_WILDCARD = re.compile(rb"[\\*?]")
+_REGEX_SPECIAL = b"\\^$.[]|()?*+{}"
+_WILDCARD = b"\\*?"
 
 
 def _shown(flags: tuple[str, ...]) -> str:
@@ -207,9 +207,10 @@ def modified(machine: Machine, node: Node, value: bytes) -> bytes:
         value = value[:1].lower() + value[1:]
     if "upperfirst" in tags:
         value = value[:1].upper() + value[1:]
+    machine.charge(_MODIFIER_WORK * len(value) if tags else 0)
     for tag, special in (("quotewildcard", _WILDCARD), ("quoteregex", _REGEX_SPECIAL)):
-        if tag in tags:
-            value = special.sub(rb"\\\g<0>", value)
+        for octet in special if tag in tags else ():  # the backslash comes first
+            value = value.replace(b"%c" % octet, b"\\%c" % octet)
     if "encodeurl" in tags:
         machine.charge(_URL_WORK * len(value))
         value = quote_from_bytes(value, safe="").encode()

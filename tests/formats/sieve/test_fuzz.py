@@ -389,6 +389,7 @@ def listed(item: str, count: int = 1000) -> str:
         f"keep :flags {listed('a ' * 200, 1)};",
         f"if hasflag {listed('a ' * 200, 1)} {{}}",
         f"global {listed('a')};",
+        'set :quotewildcard "b" "{}";'.format("*" * 4000),
         f'notify :options {listed("a=b")} "mailto:a@b.example";',
     ],
 )
