@@ -103,6 +103,7 @@ def scripted(*answers: bytes) -> Iterator[int]:
                 said = answer
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
         thread = threading.Thread(target=serve, name="scripted")
         thread.start()
         yield listening.getsockname()[1]
