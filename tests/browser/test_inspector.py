@@ -191,6 +191,18 @@ def test_the_list_is_searched_filtered_and_long(page: Page) -> None:
     page.is_clean()
 
 
+def test_a_short_list_begins_at_the_top(page: Page) -> None:
+    page.click(".box", "Archive")
+    page.shown(".column.list .empty", "Nothing here")
+    page.control("POST", "/generate", {"account": "alice@example.org", "threads": 1, "mailbox": "Archive"})
+    page.shown(".message")
+    head, tools, rows = (page.one(f".column.list > {name}").rect for name in (".head", ".tools", ".rows"))
+    assert head["height"] < 60
+    assert abs(head["y"] + head["height"] - tools["y"]) < 2
+    assert abs(tools["y"] + tools["height"] - rows["y"]) < 2
+    assert abs(rows["y"] + rows["height"] - page.driver.execute_script("return innerHeight")) < 2
+
+
 def test_exchanges_of_clients_show_up_as_they_are_made(page: Page) -> None:
     page.click("#tab-exchanges")
     page.shown(".lines .empty", "No exchanges yet")

@@ -181,8 +181,8 @@ export function exchangesPane(app) {
   function listen() {
     if (source || document.hidden) return;
     source = new EventSource("/dev/api/exchanges/stream");
-    source.onopen = () => { live.classList.remove("lost"); if (!paused) attempt(load); };
-    source.onerror = () => live.classList.add("lost");
+    source.onopen = () => { live.classList.remove("lost"); live.lastChild.textContent = "live"; if (!paused) attempt(load); };
+    source.onerror = () => { live.classList.add("lost"); live.lastChild.textContent = "not connected"; };
     source.addEventListener("exchange", (event) => heard(JSON.parse(event.data)));
   }
   function leave() {

@@ -82,7 +82,7 @@ export function fixturePane(app) {
   }
 
   // Reset and snapshots.
-  const snapshots = h("div.list");
+  const snapshots = h("div.items");
   const snapshotName = h("input", { type: "text", placeholder: "name", "aria-label": "Name of the snapshot" });
   const after = (text) => async () => { toast(text); app.emit("restored"); };
   const reset = () => {
@@ -120,7 +120,7 @@ export function fixturePane(app) {
     text, h("div.row", null, button("Deliver", () => deliver({ text: text.value }), { kind: "primary", symbol: "inbox" }), file));
 
   // What was sent to elsewhere.
-  const outbox = h("div.list");
+  const outbox = h("div.items");
   const outboxCard = card("outbox", "sent", "Outbox", h("p.faint", null, "Mail to other servers is captured here and goes nowhere."), outbox,
     h("div.row", null, button("Look again", () => attempt(lookOutbox), { symbol: "reload" }), button("Clear", () => attempt(async () => { await control("DELETE", "/outbox"); await lookOutbox(); }), { symbol: "trash" })));
   async function lookOutbox() {
@@ -135,7 +135,7 @@ export function fixturePane(app) {
   }
 
   // Users.
-  const users = h("div.list");
+  const users = h("div.items");
   const newName = h("input", { type: "text", placeholder: "carol@example.org", "aria-label": "Name of a new user" });
   const userCard = card("users", "threads", "Users", users, h("div.row", null, newName, button("Make a user", async () => {
     const made = await act(() => control("POST", "/users", newName.value.trim() ? { name: newName.value.trim() } : {}));
@@ -151,7 +151,7 @@ export function fixturePane(app) {
   // Settings.
   const profiles = h("select", { "aria-label": "Profile" });
   const option = h("input", { type: "text", placeholder: "jmap.protocol.get.max-objects", "aria-label": "Option" }), value = h("input", { type: "text", placeholder: "5", "aria-label": "Value" });
-  const chosen = h("div.list"), profileSays = h("p.faint");
+  const chosen = h("div.items"), profileSays = h("p.faint");
   const settings = (given, done) => act(() => control("PATCH", "/settings", given), done);
   const settingsCard = card("settings", "tools", "Settings", h("div.row", null, labelled("Be like", profiles), button("Apply", () => settings({ profile: profiles.value }, `Now like ${profiles.value}`))), profileSays,
     h("div.row", null, option, value, button("Set", () => {
