@@ -18,10 +18,11 @@ import pytest
 
 REQUIRE_ALL = os.environ.get("JMAPLITE_REQUIRE_ALL", "") not in ("", "0")
 
-# Machines differ in speed, so no example fails for being slow. The examples are the same in every run, so that it is a
+# Machines differ in speed, so no example fails for being slow, nor for being made slowly. The examples are the same in every run, so that it is a
 # change that turns a run red; `make fuzz` takes others each time, and prints how to run again one that fails.
-hypothesis.settings.register_profile("jmaplite", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("fuzz", deadline=None, print_blob=True)
+SLOW = (hypothesis.HealthCheck.too_slow,)
+hypothesis.settings.register_profile("jmaplite", deadline=None, suppress_health_check=SLOW, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, suppress_health_check=SLOW, print_blob=True)
 hypothesis.settings.load_profile("jmaplite")
 
 

@@ -344,7 +344,9 @@ def test_what_follows_starttls_in_the_clear_ends_it(secured: Post) -> None:
     peer.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([b'"', b"{3+}", b"{", b"\\", b"(", b"PUTSCRIPT ", b"NOOP"])))
 def test_nothing_that_is_said_breaks_it(post: Post, pieces: list[bytes]) -> None:
     peer = connect(post.mail)

@@ -139,7 +139,7 @@ def test_a_domain_is_local_if_somebody_has_an_address_there(people: Directory, d
 
 
 @given(name=st.text(), password=st.text())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_nothing_that_anybody_types_breaks_it(people: Directory, name: str, password: str) -> None:
     assert people.verify_password(name, password) is None
     people.principal(name)

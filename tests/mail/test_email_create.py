@@ -588,7 +588,7 @@ VALUES = st.recursive(
 TREES = st.recursive(parts(st.just({"partId": "t"})), parts, max_leaves=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     fields=st.dictionaries(
         st.sampled_from(["from", "to", "subject", "messageId", "sentAt"]) | HEADER_NAMES, VALUES, max_size=3
