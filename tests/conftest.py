@@ -15,11 +15,13 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
 
 REQUIRE_ALL = os.environ.get("JMAPLITE_REQUIRE_ALL", "") not in ("", "0")
 
-# Machines differ in speed, so no example fails for being slow, nor for being made slowly. The examples are the same in every run, so that it is a
-# change that turns a run red; `make fuzz` takes others each time, and prints how to run again one that fails.
+# Machines differ in speed, so no example fails for being slow, nor for being made slowly. The examples are the same in
+# every run, so that it is a change that turns a run red; `make fuzz` takes others each time, and prints how to run
+# again one that fails.
 SLOW = (hypothesis.HealthCheck.too_slow,)
 hypothesis.settings.register_profile("jmaplite", deadline=None, suppress_health_check=SLOW, derandomize=True)
 hypothesis.settings.register_profile("fuzz", deadline=None, suppress_health_check=SLOW, print_blob=True)
@@ -55,6 +57,12 @@ def refuse_network(event: str, args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(refuse_network)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where examples are the same in every run, they hold no values from our modules: which are there is by chance."""
+    if config.getoption("--hypothesis-profile") != "fuzz" and hasattr(providers, "_get_local_constants"):
+        providers._get_local_constants = providers.Constants  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
