@@ -31,6 +31,8 @@ from jmaplite.server import CannotServe, Server
 USERS = ("alice", "bob")
 GROUP = "team"
 PASSWORD = "secret"  # noqa: S105 - a fixture has nothing to hide
+QUOTA = 1_000_000_000
+"""Octets that a user who is there from the beginning may keep, so that clients have a Quota to show (RFC 9425)."""
 
 _RAM = Path("/dev/shm")  # noqa: S108 - the file system in memory of Linux
 _ROOM = 512 << 20
@@ -75,6 +77,7 @@ def configuration(options: Options, store: Path, certificate: tuple[Path, Path] 
             "name": f"{name}@{DOMAIN}",
             "description": name.title(),
             "secret": PASSWORD,
+            "quota": QUOTA,
             "email": [f"{name}@{DOMAIN}"],
             "member-of": [f"{GROUP}@{DOMAIN}"],
             "tokens": [f"sha256:{_digest(token(name))}"],

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from jmaplite import cli
 from jmaplite.dev import launch
+from jmaplite.dev.in_process import FixtureServer
 
 
 @contextmanager
@@ -48,6 +49,12 @@ def test_it_tells_where_it_is_in_one_line_of_json() -> None:
         assert told["groups"][0]["accountId"] in session["accounts"]
         assert told["pid"] == process.pid
         assert fetch(f"{told['control']}/", "")["users"]
+
+
+def test_the_first_users_have_a_quota_to_show() -> None:
+    with FixtureServer() as server:
+        (quota,) = server.client(launch.token("alice")).call("Quota/get", ids=None)["list"]
+        assert (quota["hardLimit"], quota["resourceType"], quota["scope"]) == (launch.QUOTA, "octets", "account")
 
 
 def test_with_tls_it_makes_a_ca() -> None:
