@@ -56,9 +56,15 @@ def _certificates_exist(settings: Settings) -> None:
             wrong(settings, name, f"there is no certificate {quoted(name.value)}{_names(found)}")
 
 
+def has_default_certificate(settings: Settings) -> bool:
+    """Whether there is a certificate for listeners that name none."""
+    defaults = settings.all(f"{_CERTIFICATE}.default").values()
+    return len(settings.instances(_CERTIFICATE)) == 1 or any(one.value for one in defaults)
+
+
 def _tls_has_a_certificate(settings: Settings) -> None:
     certificates = settings.instances(_CERTIFICATE)
-    default = len(certificates) == 1 or any(one.value for one in settings.all(f"{_CERTIFICATE}.default").values())
+    default = has_default_certificate(settings)
     for names in settings.instances(_LISTENER):
         implicit = _listener(settings, "tls.implicit", names)
         certificate = settings.get(f"{_LISTENER}.tls.certificate", names)

@@ -6,10 +6,13 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from jmaplite.config.checks import has_default_certificate
 from jmaplite.config.kinds import quoted
 from jmaplite.config.settings import Names, Setting, Settings
 
 _LISTENER = "server.listener.<id>"
+_BEGIN_TLS = ("lmtp", "smtp", "managesieve")
+"""Protocols in which TLS may begin with a command."""
 
 
 def warn(settings: Settings) -> None:
@@ -53,7 +56,7 @@ def _passwords_in_clear(settings: Settings) -> None:
     for names, bind, element in _exposed(settings, "jmap", "managesieve"):
         protocol = _value(settings, "protocol", names, "jmap")
         tls = _value(settings, "tls.implicit", names, False) or protocol != "jmap"
-        certified = tls and (protocol == "jmap" or settings.instances("certificate.<id>"))
+        certified = tls and (protocol == "jmap" or _is_certified(settings, names))
         if not (certified and _value(settings, "tls.enable", names, True)) and not (
             protocol == "jmap" and _value(settings, "proxy.trusted-networks", names, ())
         ):
@@ -62,6 +65,17 @@ def _passwords_in_clear(settings: Settings) -> None:
                 "127.0.0.1, or name the proxy that speaks TLS in proxy.trusted-networks"
             )
             _remark(settings, bind, message, element)
+
+
+def _is_certified(settings: Settings, names: Names) -> bool:
+    return bool(_value(settings, "tls.certificate", names, "")) or has_default_certificate(settings)
+
+
+def _tls_without_a_certificate(settings: Settings) -> None:
+    for names, enabled in settings.all(f"{_LISTENER}.tls.enable").items():
+        begins = _value(settings, "protocol", names, "jmap") in _BEGIN_TLS
+        if enabled.value and begins and not _is_certified(settings, names):
+            _remark(settings, enabled, "changes nothing: there is no certificate, so STARTTLS is not offered")
 
 
 def _metrics_for_everybody(settings: Settings) -> None:
@@ -182,6 +196,7 @@ def _hsts_without_tls(settings: Settings) -> None:
 
 _WARNINGS: tuple[Callable[[Settings], None], ...] = (
     _passwords_in_clear,
+    _tls_without_a_certificate,
     _metrics_for_everybody,
     _mail_from_everybody,
     _every_page_with_credentials,

@@ -158,7 +158,7 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
         tuple(one.path or (one.host, one.port) for one in listener.bind),
         listener.url or None,
         listener.protocol,
-        _tls(config, listener) if _speaks_tls(listener) else None,
+        _tls(config, listener) if _speaks_tls(config, listener) else None,
         listener.trusted_networks,
         listener.max_connections,
         SocketOptions(
@@ -178,9 +178,9 @@ def _listener(config: Config, listener: table.Listener) -> Listener:
     )
 
 
-def _speaks_tls(listener: table.Listener) -> bool:
+def _speaks_tls(config: Config, listener: table.Listener) -> bool:
     """Whether TLS is spoken from the first octet, or may be begun by STARTTLS."""
-    begun = listener.protocol in ("lmtp", "smtp", "managesieve") and bool(listener.tls_certificate)
+    begun = listener.protocol in ("lmtp", "smtp", "managesieve") and config.has_certificate(listener.tls_certificate)
     return listener.tls_enable and (listener.tls_implicit or begun)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import trustme
 
 from jmaplite.config import parse
 
@@ -54,6 +57,11 @@ def test_what_is_sound_has_no_warning(text: str) -> None:
             'server.listener.x = { bind = "0.0.0.0:80", protocol = "managesieve" }',
             "server.listener.x.bind",
             "passwords come in without TLS",
+        ),
+        (
+            'server.listener.x = { bind = "unix:s", protocol = "lmtp", tls.enable = true }\nrelay.host = "localhost"',
+            "server.listener.x.tls.enable",
+            "changes nothing: there is no certificate, so STARTTLS is not offered",
         ),
         (
             'server.listener.x = { bind = "0.0.0.0:80", protocol = "admin" }',
@@ -122,3 +130,12 @@ def test_a_setting_that_does_nothing_here_has_a_note() -> None:
     assert [one.partition(": ")[2] for one in warnings(text)] == [
         "directory.x.filter.verify: note: is not used: nobody is told who is there (VRFY)"
     ]
+
+
+def test_what_begins_tls_takes_the_certificate_that_is_the_default(tmp_path: Path) -> None:
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pair.pem")
+    pair = f'{{ cert = "{tmp_path}/pair.pem", private-key = "{tmp_path}/pair.pem" }}'
+    listener = '\nserver.listener.x = { bind = "0.0.0.0:80", protocol = "managesieve" }'
+    assert warnings(f"certificate.a = {pair}{listener}") == []
+    [warning] = warnings(f"certificate = {{ a = {pair}, b = {pair} }}{listener}")
+    assert "passwords come in without TLS" in warning

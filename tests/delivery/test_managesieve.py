@@ -29,7 +29,6 @@ TLS = """
 [server.listener.sieve]
 protocol = "managesieve"
 bind = "127.0.0.1:0"
-tls.certificate = "here"
 [certificate.here]
 cert = "certificate.pem"
 private-key = "key.pem"

@@ -132,6 +132,12 @@ class Config:
                 return one
         raise KeyError(name)
 
+    def has_certificate(self, name: str) -> bool:
+        """Whether there is a certificate of a name, or a default one for an empty name."""
+        return any(one.id == name or (not name and one.default) for one in self.certificates) or (
+            not name and len(self.certificates) == 1
+        )
+
 
 SINGLE: dict[str, type] = {
     "include": Include,

@@ -129,14 +129,15 @@ class Listener:
     tls_implicit: bool = option(
         "tls.implicit",
         BOOLEAN,
-        "Speak TLS from the first octet. Other protocols than `jmap` and `admin` offer STARTTLS without it.",
+        "Speak TLS from the first octet. Other protocols than `jmap` and `admin` offer STARTTLS without it, if there "
+        "is a certificate.",
         default=False,
         everywhere="server.tls.implicit",
     )
     tls_certificate: str = option(
         "tls.certificate",
         LINE,
-        "The name of the `certificate` table to use for TLS.",
+        "The name of the `certificate` table to use for TLS; without it, the only one, or the one that is the default.",
         default="",
         everywhere="server.tls.certificate",
     )
