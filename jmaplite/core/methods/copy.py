@@ -7,9 +7,9 @@ from typing import Any
 from jmaplite.core.context import Access, Arguments, Context, Handler, Response
 from jmaplite.core.errors import MethodError, SetError, invalid_arguments
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, check_in_state, state, writable
-from jmaplite.core.methods.set import set_
+from jmaplite.core.methods.implicit import implicit_set
 from jmaplite.core.schema import REQUIRED, Argument, DataType
-from jmaplite.store import StoreError, UnknownAccount, Writer
+from jmaplite.store import Writer
 
 
 def copy(data_type: DataType) -> Handler:
@@ -25,7 +25,7 @@ def copy(data_type: DataType) -> Handler:
             "destroyFromIfInState": Argument("String|null"),
         }
     )
-    destroy = set_(data_type)
+    destroy = implicit_set(data_type)
 
     def run(ctx: Context, given: Arguments) -> Response:
         source = ctx.access(given.get("fromAccountId"), data_type.capability, argument="fromAccountId")
@@ -43,7 +43,8 @@ def copy(data_type: DataType) -> Handler:
         responses = [(f"{data_type.name}/copy", {"fromAccountId": source.account_id, **answer})]
         if arguments["onSuccessDestroyOriginal"] and answer["created"]:
             ids = [arguments["create"][creation_id]["id"] for creation_id in answer["created"]]
-            responses.append(_destroy(ctx, data_type, destroy, source, arguments["destroyFromIfInState"], ids))
+            in_state = arguments["destroyFromIfInState"]
+            responses.append(destroy(ctx, {"accountId": source.account_id, "ifInState": in_state, "destroy": ids}))
         return responses
 
     return run
@@ -117,18 +118,3 @@ def _write(
         }
 
     return ctx.account(target).write(work)
-
-
-def _destroy(
-    ctx: Context, data_type: DataType, destroy: Handler, source: Access, in_state: str | None, ids: list[str]
-) -> tuple[str, dict[str, Any]]:
-    """The implicit /set that destroys the originals; the copies are made, so no failure may hide them."""
-    try:
-        answer = destroy(ctx, {"accountId": source.account_id, "ifInState": in_state, "destroy": ids})
-    except MethodError as error:
-        return "error", error.to_json()
-    except UnknownAccount:
-        return "error", {"type": "accountNotFound"}
-    except StoreError:
-        return "error", {"type": "serverUnavailable"}
-    return f"{data_type.name}/set", dict(answer)

@@ -12,10 +12,10 @@ from jmaplite.core.context import Access, Arguments, Context, Response
 from jmaplite.core.errors import MethodError, SetError, invalid_arguments, invalid_properties
 from jmaplite.core.kinds import utc_date
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature, writable
+from jmaplite.core.methods.implicit import implicit_set
 from jmaplite.core.schema import REQUIRED, Argument
 from jmaplite.datatypes.mail import EMAIL, MAIL
 from jmaplite.datatypes.mail.filing import refile
-from jmaplite.datatypes.mail.following import set_emails
 from jmaplite.datatypes.mail.placing import read_placing
 from jmaplite.datatypes.mdn.values import account, checked
 from jmaplite.datatypes.submission import IDENTITY, SUBMISSION, queue, rate
@@ -35,6 +35,7 @@ _SIGNATURE = Signature(
     }
 )
 _REPORTS = ("multipart/report", "message/disposition-notification")
+_set_emails = implicit_set(EMAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def send(ctx: Context, given: Arguments) -> Response:
     for creation_id in sent:
         email_id = EMAIL.format_id(ready[creation_id].asked.number)
         patches.setdefault(email_id, {}).update(updates[f"#{creation_id}"])
-    return [("MDN/send", answer), set_emails(ctx, {"accountId": access.account_id, "update": patches})]
+    return [("MDN/send", answer), _set_emails(ctx, {"accountId": access.account_id, "update": patches})]
 
 
 def _identity(ctx: Context, access: Access, tx: Reader, reference: str) -> _Identity:

@@ -9,8 +9,9 @@ from jmaplite.core.context import Access, Arguments, Context, Response
 from jmaplite.core.errors import MethodError
 from jmaplite.core.methods import STANDARD
 from jmaplite.core.methods.arguments import Signature
+from jmaplite.core.methods.implicit import implicit_set
 from jmaplite.core.schema import Argument
-from jmaplite.datatypes.mail.following import set_emails
+from jmaplite.datatypes.mail import EMAIL
 from jmaplite.datatypes.submission.submission import EMAIL_SUBMISSION
 
 _FOLLOWING = Signature(
@@ -20,6 +21,7 @@ _FOLLOWING = Signature(
     }
 )
 _SUBMIT = STANDARD["set"](EMAIL_SUBMISSION)
+_set_emails = implicit_set(EMAIL)
 
 
 @EMAIL_SUBMISSION.method("set")
@@ -53,7 +55,7 @@ def set_(ctx: Context, given: Arguments) -> Response:
     responses = [("EmailSubmission/set", answer)]
     if patches or ended:
         arguments = {"accountId": access.account_id, "update": patches, "destroy": list(dict.fromkeys(ended))}
-        responses.append(set_emails(ctx, arguments))
+        responses.append(_set_emails(ctx, arguments))
     return responses
 
 
