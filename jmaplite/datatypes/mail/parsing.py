@@ -7,7 +7,6 @@ from typing import Any
 
 from jmaplite.core.blobid import BlobRef
 from jmaplite.core.context import Arguments, Context, Response
-from jmaplite.core.errors import MethodError
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature
 from jmaplite.core.methods.get import wanted_properties
 from jmaplite.core.schema import REQUIRED, Argument
@@ -17,7 +16,7 @@ from jmaplite.datatypes.mail.email import EMAIL
 from jmaplite.datatypes.mail.email_records import email_properties
 from jmaplite.datatypes.mail.header_properties import parse_header_property
 from jmaplite.datatypes.mail.ingest import header_values
-from jmaplite.datatypes.mail.named_blobs import find_blob, read_blob
+from jmaplite.datatypes.mail.parsed_blobs import parsed_blobs
 from jmaplite.datatypes.mail.tables import HEADER_COLUMNS
 from jmaplite.formats import mime
 
@@ -44,33 +43,14 @@ def parse(ctx: Context, given: Arguments) -> Response:
     """Read blobs as messages."""
     access = ctx.access(given.get("accountId"), EMAIL.capability)
     arguments = _SIGNATURE.read(given)
-    blob_ids = list(dict.fromkeys(arguments["blobIds"]))
-    most = mail_settings(ctx).max_parse_items
-    if len(blob_ids) > most:
-        raise MethodError("requestTooLarge", f"at most {most} blobs")
     wanted = _DEFAULT_PROPERTIES if arguments["properties"] is None else arguments["properties"]
     properties = wanted_properties(EMAIL, wanted, ctx.using)
     check_body_properties(arguments["bodyProperties"])
-    parsed: dict[str, Any] = {}
-    not_parsable, not_found = [], []
-    for blob_id in blob_ids:
-        with ctx.account(access).read() as tx:
-            ref = find_blob(ctx, tx, blob_id)
-            octets = None if ref is None else read_blob(ctx, tx, ref)
-        if ref is None or octets is None:
-            not_found.append(blob_id)
-            continue
-        email = _email(ctx, blob_id, ref, octets, properties, arguments)
-        if email is None:
-            not_parsable.append(blob_id)
-        else:
-            parsed[blob_id] = email
-    return {
-        "accountId": access.account_id,
-        "parsed": parsed or None,
-        "notParsable": not_parsable or None,
-        "notFound": not_found or None,
-    }
+
+    def read(blob_id: str, ref: BlobRef, octets: bytes) -> dict[str, Any] | None:
+        return _email(ctx, blob_id, ref, octets, properties, arguments)
+
+    return parsed_blobs(ctx, access, arguments["blobIds"], read)
 
 
 def _email(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from jmaplite.core.context import Access, Arguments, Context, Response
-from jmaplite.core.errors import MethodError
 from jmaplite.core.methods.arguments import ACCOUNT_ID, Signature
-from jmaplite.core.named_blobs import BLOB_ID_KINDS, find_blob
+from jmaplite.core.named_blobs import BLOB_ID_KINDS
 from jmaplite.core.schema import REQUIRED, Argument
-from jmaplite.datatypes.mail.capability import mail_settings
 from jmaplite.datatypes.mail.email import EMAIL
-from jmaplite.datatypes.mail.named_blobs import read_blob
+from jmaplite.datatypes.mail.parsed_blobs import parsed_blobs
 from jmaplite.datatypes.mdn.values import account, told
 from jmaplite.datatypes.submission import receipts
 from jmaplite.formats import dsn, mdn, mime
@@ -23,30 +21,8 @@ _SIGNATURE = Signature({"accountId": ACCOUNT_ID, "blobIds": Argument("BlobId[]",
 def parse(ctx: Context, given: Arguments) -> Response:
     """Read blobs as notifications."""
     access = account(ctx, given.get("accountId"))
-    blob_ids = list(dict.fromkeys(_SIGNATURE.read(given)["blobIds"]))
-    most = mail_settings(ctx).max_parse_items
-    if len(blob_ids) > most:
-        raise MethodError("requestTooLarge", f"at most {most} blobs")
-    parsed: dict[str, Any] = {}
-    not_parsable, not_found = [], []
-    for blob_id in blob_ids:
-        with ctx.account(access).read() as tx:
-            ref = find_blob(ctx, tx, blob_id)
-            octets = None if ref is None else read_blob(ctx, tx, ref)
-        if octets is None:
-            not_found.append(blob_id)
-            continue
-        found = _read(ctx, access, octets)
-        if found is None:
-            not_parsable.append(blob_id)
-        else:
-            parsed[blob_id] = found
-    return {
-        "accountId": access.account_id,
-        "parsed": parsed or None,
-        "notParsable": not_parsable or None,
-        "notFound": not_found or None,
-    }
+    arguments = _SIGNATURE.read(given)
+    return parsed_blobs(ctx, access, arguments["blobIds"], lambda _, ref, octets: _read(ctx, access, octets))
 
 
 def _read(ctx: Context, access: Access, octets: bytes) -> dict[str, Any] | None:
