@@ -119,8 +119,6 @@ def _expire_days(days: int) -> tuple[Target, ...]:
     return (Target("conversations.expire-after", f"{days}d"),)
 
 
-_EXPUNGE = one_of("immediate", "default", "delayed", "semidelayed")
-
 _STORED = "everything is kept in the store, and none of it in mailboxes"
 _INDEXED = "queries and searches are answered from indexes that are always there"
 
